@@ -1,0 +1,178 @@
+package fold
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quotekit/quotekit"
+)
+
+// nothing is the digest an edge of a creation leads from.
+const nothing = "0"
+
+// State is the evidence about one object. The zero value is an object nothing
+// is known of.
+type State struct {
+	Top   level          `json:"top,omitzero"`
+	Below level          `json:"below,omitzero"`
+	Facts quotekit.Facts `json:"facts,omitzero"`
+	Items items          `json:"items,omitzero"`
+	// Conflicts are the keys of the claims that were already recorded as losing.
+	Conflicts []string `json:"conflicts,omitempty"`
+}
+
+// level is the snapshots of one order.
+type level struct {
+	Order quotekit.Order `json:"order"`
+	Edges []edge         `json:"edges"`
+}
+
+// edge is one snapshot: a step of the object from one state to another.
+type edge struct {
+	// From is the digest of the state before, [nothing], or empty if unknown.
+	From string `json:"from,omitempty"`
+	// To is the digest of the state after.
+	To    string         `json:"to"`
+	Stage quotekit.Stage `json:"stage,omitempty"`
+	// Row is the state after; only the top level keeps it.
+	Row json.RawMessage `json:"row,omitempty"`
+
+	row quotekit.Row // decoded from Row, or as it came in
+}
+
+// Parse reads a state as [State.Encode] wrote it; empty is the zero state.
+func Parse(kind quotekit.Kind, text string) (*State, error) {
+	s := new(State)
+	if text == "" {
+		return s, nil
+	}
+	if err := json.Unmarshal([]byte(text), s); err != nil {
+		return nil, fmt.Errorf("parse state of a %s: %w", kind, err)
+	}
+	for i := range s.Top.Edges {
+		e := &s.Top.Edges[i]
+		row, err := newRow(kind)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(e.Row, row); err != nil {
+			return nil, fmt.Errorf("parse row in the state of a %s: %w", kind, err)
+		}
+		e.row = row
+	}
+	return s, nil
+}
+
+// Encode returns the state as text. Equal evidence gives equal text, but for
+// the list of conflicts, which follows the order of arrival.
+func (s *State) Encode() (string, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("encode state: %w", err)
+	}
+	return string(b), nil
+}
+
+// Apply adds what one event knows about the object.
+func (s *State) Apply(c quotekit.Change) error {
+	s.Facts = mergeFacts(s.Facts, c.Facts)
+	if c.Snapshot == nil {
+		return nil
+	}
+	e, err := newEdge(*c.Snapshot)
+	if err != nil {
+		return err
+	}
+	switch c.Snapshot.Order.Compare(s.Top.Order) {
+	case 1:
+		if len(s.Top.Edges) > 0 {
+			s.Items.absorb(s.Top)
+			s.Below = s.Top.digest()
+		}
+		s.Top = level{Order: c.Snapshot.Order, Edges: []edge{e}}
+	case 0:
+		s.Top.add(e)
+	case -1:
+		s.Items.absorb(level{Order: c.Snapshot.Order, Edges: []edge{e}})
+		e.Row, e.row = nil, nil
+		switch cmp := c.Snapshot.Order.Compare(s.Below.Order); {
+		case len(s.Below.Edges) == 0 || cmp > 0:
+			s.Below = level{Order: c.Snapshot.Order, Edges: []edge{e}}
+		case cmp == 0:
+			s.Below.add(e)
+		}
+	}
+	return nil
+}
+
+func newEdge(s quotekit.Snapshot) (edge, error) {
+	e := edge{Stage: s.Stage, row: s.After}
+	var err error
+	if e.Row, e.To, err = digest(s.After); err != nil {
+		return edge{}, err
+	}
+	switch {
+	case s.Stage == quotekit.StageCreated:
+		e.From = nothing
+	case s.Before != nil:
+		if _, e.From, err = digest(s.Before); err != nil {
+			return edge{}, err
+		}
+	}
+	return e, nil
+}
+
+func digest(row quotekit.Row) (json.RawMessage, string, error) {
+	b, err := json.Marshal(row)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode row of a %s: %w", row.Kind(), err)
+	}
+	sum := sha256.Sum256(b)
+	return b, base64.RawStdEncoding.EncodeToString(sum[:12]), nil
+}
+
+// add keeps edges sorted and each once, so that equal sets encode equally.
+func (l *level) add(e edge) {
+	i, found := slices.BinarySearchFunc(l.Edges, e, compareEdges)
+	if !found {
+		l.Edges = slices.Insert(l.Edges, i, e)
+	}
+}
+
+func compareEdges(a, b edge) int {
+	return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To), cmp.Compare(a.Stage, b.Stage))
+}
+
+func (l level) digest() level {
+	edges := slices.Clone(l.Edges)
+	for i := range edges {
+		edges[i].Row, edges[i].row = nil, nil
+	}
+	return level{Order: l.Order, Edges: edges}
+}
+
+// newRow returns an empty row of the kind.
+func newRow(kind quotekit.Kind) (quotekit.Row, error) {
+	switch kind {
+	case quotekit.KindCustomer:
+		return new(quotekit.Customer), nil
+	case quotekit.KindProduct:
+		return new(quotekit.Product), nil
+	case quotekit.KindPrice:
+		return new(quotekit.Price), nil
+	case quotekit.KindSubscription:
+		return new(quotekit.Subscription), nil
+	case quotekit.KindInvoice:
+		return new(quotekit.Invoice), nil
+	case quotekit.KindPaymentMethod:
+		return new(quotekit.PaymentMethod), nil
+	case quotekit.KindCheckoutSession:
+		return new(quotekit.CheckoutSession), nil
+	}
+	return nil, fmt.Errorf("unknown kind of object %q", kind)
+}
