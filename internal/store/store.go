@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config says which database to open.
+type Config struct {
+	// URL is "sqlite:PATH", "postgres://…" or "postgresql://…".
+	URL string
+	// Schema is the Postgres schema of our tables; empty is public.
+	Schema string
+	// Now is the clock; nil is [time.Now].
+	Now func() time.Time
+	// MaxConns bounds the connections to Postgres, or those that read on
+	// SQLite. Zero takes pool_max_conns of the URL, else a default.
+	MaxConns int
+}
+
+// Store is an open database. Its methods may be called from many goroutines.
+type Store struct {
+	dialect Dialect
+	writer  *sql.DB
+	reader  *sql.DB
+	pool    *pgxpool.Pool // nil on SQLite
+	schema  string        // of Postgres
+	now     func() time.Time
+	stmts   *statements // nil on Postgres, where pgx keeps them
+	lock    *os.File    // nil on Postgres
+
+	migrating sync.Mutex
+}
+
+// Open opens the database without touching its tables; see [Store.Migrate].
+// On SQLite it creates the file if need be, and fails with an [ErrLocked] while
+// another process has it open. On Postgres it does not connect yet, so that a
+// service may start before its database.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	s := &Store{now: c.Now, schema: c.Schema}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.schema == "" {
+		s.schema = "public"
+	}
+	var err error
+	switch {
+	case strings.HasPrefix(c.URL, "sqlite:"):
+		err = s.openSQLite(ctx, strings.TrimPrefix(c.URL, "sqlite:"), c.MaxConns)
+	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
+		err = s.openPostgres(ctx, c.URL, c.MaxConns)
+	default:
+		err = errors.New("the URL begins neither with sqlite: nor with postgres://")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return s, nil
+}
+
+// Close waits for running statements and closes the database.
+func (s *Store) Close() error {
+	var errs []error
+	if s.stmts != nil {
+		errs = append(errs, s.stmts.close())
+	}
+	if s.reader != s.writer {
+		errs = append(errs, s.reader.Close())
+	}
+	errs = append(errs, s.writer.Close())
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Dialect says which engine it is.
+func (s *Store) Dialect() Dialect { return s.dialect }
+
+// Postgres reports whether the engine is Postgres.
+func (s *Store) Postgres() bool { return s.dialect == Postgres }
+
+// Schema is the Postgres schema of the tables, and empty on SQLite.
+func (s *Store) Schema() string {
+	if s.Postgres() {
+		return s.schema
+	}
+	return ""
+}
+
+// Writer is the pool that writes. On SQLite it is a single connection, and
+// whoever holds it stops everybody else.
+func (s *Store) Writer() *sql.DB { return s.writer }
+
+// Reader is the pool for reads outside of transactions: on SQLite connections
+// that cannot write, on Postgres the pool of [Store.Writer].
+func (s *Store) Reader() *sql.DB { return s.reader }
+
+// Pool is the pool below [Store.Writer] on Postgres, and nil on SQLite. It is
+// for River's driver, which listens on a connection of its own.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Ping asks the database for an answer.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.reader.PingContext(ctx); err != nil {
+		return fmt.Errorf("ping database: %w", err)
+	}
+	return nil
+}
+
+// instant is the time of the clock as both engines can keep it.
+func (s *Store) instant() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Tx is a transaction that may write: READ COMMITTED on Postgres, on SQLite
+// the only one that writes.
+type Tx struct {
+	*sql.Tx
+	// Now is the time of everything that happens in the transaction: UTC, in
+	// whole microseconds.
+	Now time.Time
+
+	dialect Dialect
+	stmts   *statements          // nil on Postgres
+	own     map[string]*sql.Stmt // prepared in this transaction, closed with it
+}
+
+// CommitError is a failure of COMMIT itself.
+type CommitError struct {
+	Err error
+	// Unknown means that the connection broke while the commit was on its way:
+	// the effects may be there or not. Otherwise they are certainly not there.
+	Unknown bool
+}
+
+// Error implements error.
+func (e *CommitError) Error() string {
+	if e.Unknown {
+		return "commit (outcome unknown): " + e.Err.Error()
+	}
+	return "commit: " + e.Err.Error()
+}
+
+// Unwrap returns the driver's error.
+func (e *CommitError) Unwrap() error { return e.Err }
+
+// WithTx runs f in a transaction and commits it if f returns nil. An error of
+// f comes back as it is, after a rollback; one of the commit is a [CommitError].
+// Nothing is retried. The transaction is rolled back when ctx ends.
+func (s *Store) WithTx(ctx context.Context, f func(*Tx) error) error {
+	if s.stmts != nil {
+		s.stmts.prepareWanted(ctx, s.writer)
+	}
+	var opts *sql.TxOptions // SQLite knows one level only; _txlock makes it IMMEDIATE
+	if s.Postgres() {
+		opts = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	inner, err := s.writer.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = inner.Rollback() }() // does nothing after a commit
+
+	if err := f(&Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, stmts: s.stmts}); err != nil {
+		return err
+	}
+	if err := inner.Commit(); err != nil {
+		return &CommitError{Err: err, Unknown: s.commitUnknown(ctx, err)}
+	}
+	return nil
+}
+
+// commitUnknown tells a refused commit from one whose answer was lost.
+func (s *Store) commitUnknown(ctx context.Context, err error) bool {
+	var refused *pgconn.PgError
+	switch {
+	case errors.Is(err, sql.ErrTxDone), err == ctx.Err():
+		return false // database/sql did not even send it
+	case !s.Postgres():
+		// An I/O error can come before or after the commit record was synced.
+		return sqliteCode(err) == sqliteIOErr
+	case errors.Is(err, pgx.ErrTxCommitRollback):
+		return false
+	case errors.As(err, &refused):
+		// A FATAL error, like that of a shutdown, may follow the commit record.
+		return refused.SeverityUnlocalized != "ERROR"
+	}
+	return true
+}
