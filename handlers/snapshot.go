@@ -1,0 +1,94 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/stripe"
+)
+
+// errNoObject is what a thin event, or one without its object, ends in.
+var errNoObject = errors.New("data.object is missing")
+
+// rejected says that no other attempt can make sense of the payload of e.
+func rejected(e quotekit.Event, err error) error {
+	return quotekit.Permanent(fmt.Errorf("read %s: %w", e.Type, err))
+}
+
+// stageOf reads the stage off the event's type.
+func stageOf(e quotekit.Event) quotekit.Stage {
+	switch {
+	case strings.HasSuffix(e.Type, ".created"), e.Type == "payment_method.attached", e.Type == "checkout.session.completed":
+		return quotekit.StageCreated
+	case strings.HasSuffix(e.Type, ".deleted"), e.Type == "payment_method.detached":
+		return quotekit.StageDeleted
+	}
+	return quotekit.StageUpdated
+}
+
+// snapshot decodes the object of e as it is after the event and, where the
+// event says so, as it was before. The order is left at the event's created.
+func snapshot[T any, R interface {
+	*T
+	quotekit.Row
+}](e quotekit.Event, decode func([]byte) (R, error)) (after R, s *quotekit.Snapshot, err error) {
+	if e.Object == nil {
+		return nil, nil, rejected(e, errNoObject)
+	}
+	after, err = decode(e.Object)
+	if err != nil {
+		return nil, nil, rejected(e, err)
+	}
+	s = &quotekit.Snapshot{
+		Order: quotekit.Order{int64(e.Created)},
+		Stage: stageOf(e),
+		After: after,
+	}
+	if e.Previous == nil || s.Stage == quotekit.StageCreated {
+		return after, s, nil
+	}
+	object, err := stripe.ApplyPrevious(e.Object, e.Previous)
+	if err != nil {
+		return nil, nil, rejected(e, err)
+	}
+	before, err := decode(object)
+	if err != nil {
+		return nil, nil, rejected(e, fmt.Errorf("with data.previous_attributes: %w", err))
+	}
+	s.Before = before
+	return after, s, nil
+}
+
+// claim returns the claim that e makes for user, nothing if user is empty.
+func claim(e quotekit.Event, user string, source quotekit.ClaimSource) []quotekit.Claim {
+	if user == "" {
+		return nil
+	}
+	return []quotekit.Claim{{UserID: user, Created: e.Created, Source: source, EventID: e.ID}}
+}
+
+// withClaims adds claims to what e knows of its object: they concern the
+// customer if there is one, else the object itself.
+func withClaims(own quotekit.Change, customer *string, claims []quotekit.Claim) quotekit.Changes {
+	if customer == nil || len(claims) == 0 {
+		own.Facts.Claims = claims
+		return quotekit.Changes{Objects: []quotekit.Change{own}}
+	}
+	return quotekit.Changes{Objects: []quotekit.Change{
+		own,
+		{Kind: quotekit.KindCustomer, ID: *customer, Facts: quotekit.Facts{Claims: claims}},
+	}}
+}
+
+// date returns when e happened, for facts, in which zero means never: an event
+// without a date counts as older than any other.
+func date(e quotekit.Event) quotekit.Seconds {
+	return max(e.Created, 1)
+}
+
+// dated dates value by e.
+func dated[T any](e quotekit.Event, value T) *quotekit.Dated[T] {
+	return &quotekit.Dated[T]{At: date(e), EventID: e.ID, Value: value}
+}

@@ -1,0 +1,20 @@
+// Package stripe knows Stripe's side of a webhook and is the only package
+// that does: the signature header, the envelope of an event and the JSON of
+// the objects in it.
+//
+// The life of a request body: [VerifySignature] decides whether Stripe sent it,
+// [ParseEvent] reads the envelope in one validating pass and leaves the object
+// as bytes, and one of the Decode functions turns these bytes into a row of the
+// mirror. [ApplyPrevious] gives the object as it was before an update.
+//
+// The decoders read every shape that is still on its way: API versions before
+// 2025-03-31.basil ("old": subscription.current_period_end,
+// invoice.subscription) and those since ("new": items.data[].current_period_end,
+// invoice.parent). The fields present decide, never the event's api_version. What is null or
+// missing becomes nil; a field of the wrong JSON kind is an error that names
+// the field's path and never its value, since values may be personal data.
+//
+// Text that goes into typed fields is cleaned of what Postgres refuses: U+0000
+// is removed, lone surrogates and bytes that are not UTF-8 become U+FFFD.
+// Nothing here keeps state, calls anybody or reads a clock.
+package stripe

@@ -1,0 +1,31 @@
+package stripe
+
+import "github.com/quotekit/quotekit"
+
+// SetupIntent is what a setup intent says about others; it has no row of its own.
+type SetupIntent struct {
+	ID string
+	// CustomerID is nil if nothing was attached to a customer.
+	CustomerID      *string
+	PaymentMethodID *string
+	Usage           *string
+	MandateID       *string
+	Metadata        quotekit.JSON
+}
+
+// DecodeSetupIntent reads a setup intent of any shape.
+func DecodeSetupIntent(raw []byte) (*SetupIntent, error) {
+	o, err := openObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	s := &SetupIntent{
+		ID:              o.id(),
+		CustomerID:      o.ref("customer"),
+		PaymentMethodID: o.ref("payment_method"),
+		Usage:           o.text("usage"),
+		MandateID:       o.ref("mandate"),
+		Metadata:        o.metadata("metadata"),
+	}
+	return s, o.done()
+}
