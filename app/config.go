@@ -1,0 +1,199 @@
+package app
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+
+	"github.com/quotekit/quotekit/internal/rest"
+)
+
+// DefaultConfigFile is read when no other file is named, if it exists.
+const DefaultConfigFile = "quotekit.env"
+
+// Config is everything that an operator can set. Make it with [LoadConfig]:
+// the fields of a Config that was loaded without an error are valid.
+type Config struct {
+	DatabaseURL string
+	Addr        string
+	// Schema is the Postgres schema of our tables.
+	Schema string
+	// WebhookSecrets are the signing secrets of Stripe's endpoints; with none,
+	// webhooks are answered 503.
+	WebhookSecrets []string
+	// Livemode says which events are taken; nil takes both.
+	Livemode    *bool
+	AdminTokens []rest.Token
+
+	StripeSecretKey string
+	// StripeAPIBase is empty for Stripe's own.
+	StripeAPIBase string
+
+	SupabaseJWTSecret string
+	SupabaseURL       string
+	// SupabaseJWKSURL follows from SupabaseURL unless it is set.
+	SupabaseJWKSURL string
+
+	AlertWebhookURL string
+	AlertSlackURL   string
+	AlertEmail      string
+	SMTPURL         string
+
+	// OTLPEndpoint is kept to be shown; the OpenTelemetry library reads its
+	// own variables.
+	OTLPEndpoint string
+
+	LogLevel slog.Level
+	// LogFormat is "json", "text", or "auto": text on a terminal.
+	LogFormat string
+
+	values []Value
+}
+
+// Value is one setting as an operator may see it.
+type Value struct {
+	Name string
+	// Value is what was set, a secret redacted.
+	Value  string
+	Origin Origin
+	// From names the file of a value with [OriginFile].
+	From string
+}
+
+// Origin is where a value comes from. An earlier one overrides a later one.
+type Origin string
+
+// The origins, strongest first.
+const (
+	OriginFlag    Origin = "flag"
+	OriginEnv     Origin = "environment"
+	OriginFile    Origin = "file"
+	OriginDefault Origin = "default"
+)
+
+// ConfigError lists everything that is wrong with a configuration. It never
+// shows a secret.
+type ConfigError struct {
+	Problems []string
+}
+
+func (e *ConfigError) Error() string {
+	return "configuration: " + strings.Join(e.Problems, "; ")
+}
+
+// LoadConfig reads every variable of the service: from flags, whose keys are
+// the names of the variables, else from the environment, else from file, else
+// the default. An empty value counts as not set. An empty file name means
+// [DefaultConfigFile], which need not exist. The error is a [ConfigError] and
+// names every problem at once.
+func LoadConfig(getenv func(string) string, flags map[string]string, file string) (Config, error) {
+	var c Config
+	var problems []string
+	fromFile, fileName, err := readConfigFile(file)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	for _, name := range unknownNames(fromFile) {
+		problems = append(problems, fileName+" sets "+name+", which does not exist")
+	}
+	wrong := map[string]bool{}
+	for _, v := range variables() {
+		value := Value{Name: v.name, Value: v.fallback, Origin: OriginDefault}
+		switch {
+		case flags[v.name] != "":
+			value.Value, value.Origin = flags[v.name], OriginFlag
+		case getenv(v.name) != "":
+			value.Value, value.Origin = getenv(v.name), OriginEnv
+		case fromFile[v.name] != "":
+			value.Value, value.Origin, value.From = fromFile[v.name], OriginFile, fileName
+		}
+		if value.Value != "" {
+			if err := v.set(&c, value.Value); err != nil {
+				problems = append(problems, v.name+" "+err.Error())
+				wrong[v.name] = true
+			}
+		}
+		value.Value = v.redacted(value.Value)
+		c.values = append(c.values, value)
+	}
+	if c.SupabaseJWKSURL == "" && c.SupabaseURL != "" {
+		c.SupabaseJWKSURL = strings.TrimSuffix(c.SupabaseURL, "/") + "/auth/v1/.well-known/jwks.json"
+	}
+	problems = append(problems, c.contradictions(wrong)...)
+	if len(problems) > 0 {
+		return Config{}, &ConfigError{Problems: problems}
+	}
+	return c, nil
+}
+
+// Values lists every variable with its value and origin, secrets redacted, in
+// a fixed order.
+func (c Config) Values() []Value { return slices.Clone(c.values) }
+
+// Origin says where the named variable comes from.
+func (c Config) Origin(name string) Origin {
+	for _, v := range c.values {
+		if v.Name == name {
+			return v.Origin
+		}
+	}
+	return OriginDefault
+}
+
+// contradictions finds what is wrong between values that are each right; the
+// variables in wrong are not.
+func (c Config) contradictions(wrong map[string]bool) []string {
+	var problems []string
+	triedAuth := wrong["QUOTEKIT_ADMIN_TOKEN"] || wrong["SUPABASE_JWT_SECRET"] || wrong["SUPABASE_URL"] || wrong["SUPABASE_JWKS_URL"]
+	if !wrong["QUOTEKIT_ADDR"] && !isLoopback(c.Addr) && !c.hasAuth() && !triedAuth {
+		problems = append(problems, "QUOTEKIT_ADDR "+c.Addr+" can be reached from other machines, but nobody could log in: "+
+			"set QUOTEKIT_ADMIN_TOKEN (or SUPABASE_JWT_SECRET, SUPABASE_URL), or listen on 127.0.0.1")
+	}
+	if c.AlertEmail != "" && c.SMTPURL == "" && !wrong["SMTP_URL"] {
+		problems = append(problems, "QUOTEKIT_ALERT_EMAIL needs SMTP_URL")
+	}
+	return problems
+}
+
+func (c Config) hasAuth() bool {
+	return len(c.AdminTokens) > 0 || c.SupabaseJWTSecret != "" || c.SupabaseJWKSURL != ""
+}
+
+// readConfigFile does not touch the environment of the process. The library's
+// own error quotes the file, so it is not passed on.
+func readConfigFile(name string) (values map[string]string, used string, err error) {
+	explicit := name != ""
+	if !explicit {
+		name = DefaultConfigFile
+	}
+	values, err = godotenv.Read(name)
+	var pathErr *fs.PathError
+	switch {
+	case err == nil:
+		return values, name, nil
+	case errors.Is(err, fs.ErrNotExist) && !explicit:
+		return nil, "", nil
+	case errors.As(err, &pathErr):
+		return nil, name, errors.New("cannot read " + name + ": " + pathErr.Err.Error())
+	}
+	return nil, name, errors.New(name + " has a line that is not KEY=VALUE")
+}
+
+// unknownNames finds misspelt names of our own; a file may hold those of
+// other programs.
+func unknownNames(values map[string]string) []string {
+	var unknown []string
+	known := variables()
+	for name := range values {
+		ours := strings.HasPrefix(name, "QUOTEKIT_")
+		if ours && !slices.ContainsFunc(known, func(v variable) bool { return v.name == name }) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
+}

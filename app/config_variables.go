@@ -1,0 +1,260 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/quotekit/quotekit/internal/rest"
+)
+
+// variable is one row of the table of settings.
+type variable struct {
+	name, fallback string
+	// set checks and keeps a value that is not empty. Its error follows the
+	// name of the variable and never quotes a secret.
+	set func(c *Config, value string) error
+	// show is what may be seen of the value; nil shows it as it is.
+	show func(value string) string
+}
+
+func (v variable) redacted(value string) string {
+	if v.show == nil || value == "" {
+		return value
+	}
+	return v.show(value)
+}
+
+// variables is the table of everything that can be set.
+func variables() []variable {
+	return []variable{
+		{"DATABASE_URL", "sqlite:quotekit.db", setDatabaseURL, redactURL},
+		{"QUOTEKIT_ADDR", "127.0.0.1:8787", setAddr, nil},
+		{"QUOTEKIT_SCHEMA", "public", setSchema, nil},
+		{"STRIPE_WEBHOOK_SECRET", "", setWebhookSecrets, hideList},
+		{"STRIPE_LIVEMODE", "", setLivemode, nil},
+		{"STRIPE_SECRET_KEY", "", setSecret(func(c *Config) *string { return &c.StripeSecretKey }), hide},
+		{"STRIPE_API_BASE", "", setURL(func(c *Config) *string { return &c.StripeAPIBase }), redactURL},
+		{"SUPABASE_JWT_SECRET", "", setSecret(func(c *Config) *string { return &c.SupabaseJWTSecret }), hide},
+		{"SUPABASE_URL", "", setURL(func(c *Config) *string { return &c.SupabaseURL }), redactURL},
+		{"SUPABASE_JWKS_URL", "", setURL(func(c *Config) *string { return &c.SupabaseJWKSURL }), redactURL},
+		{"QUOTEKIT_ADMIN_TOKEN", "", setAdminTokens, hideTokens},
+		{"QUOTEKIT_ALERT_WEBHOOK_URL", "", setURL(func(c *Config) *string { return &c.AlertWebhookURL }), hide},
+		{"QUOTEKIT_ALERT_SLACK_URL", "", setURL(func(c *Config) *string { return &c.AlertSlackURL }), hide},
+		{"QUOTEKIT_ALERT_EMAIL", "", setEmail, nil},
+		{"SMTP_URL", "", setSMTPURL, redactURL},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "", setURL(func(c *Config) *string { return &c.OTLPEndpoint }), redactURL},
+		{"QUOTEKIT_LOG_LEVEL", "info", setLogLevel, nil},
+		{"QUOTEKIT_LOG_FORMAT", "auto", setLogFormat, nil},
+	}
+}
+
+func setDatabaseURL(c *Config, s string) error {
+	scheme, rest, _ := strings.Cut(s, ":")
+	switch scheme {
+	case "sqlite":
+		if rest == "" {
+			return errors.New("has no path after sqlite:")
+		}
+	case "postgres", "postgresql":
+		u, err := url.Parse(s)
+		if err != nil || !strings.HasPrefix(rest, "//") {
+			return errors.New("is not a URL of the form postgres://user:password@host:5432/database " +
+				"(special characters of the password have to be percent-encoded)")
+		}
+		if u.Host == "" && u.Query().Get("host") == "" {
+			return errors.New("names no host")
+		}
+	default:
+		return errors.New("must be sqlite:PATH or postgres://…")
+	}
+	c.DatabaseURL = s
+	return nil
+}
+
+func setAddr(c *Config, s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return fmt.Errorf("is %q, not host:port", s)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("has the port %q, not a number from 0 to 65535", port)
+	} else if n == 0 && port != "0" {
+		return fmt.Errorf("has the port %q", port)
+	}
+	c.Addr = s
+	return nil
+}
+
+// isLoopback reports whether only this machine can reach addr. A name other
+// than localhost may mean anything, so it counts as reachable.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func setSchema(c *Config, s string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyz_"
+	if len(s) > 63 || strings.Trim(s, letters+"0123456789") != "" || !strings.ContainsRune(letters, rune(s[0])) {
+		return fmt.Errorf("is %q, not a name of lower-case letters, digits and _ (at most 63, no digit first)", s)
+	}
+	c.Schema = s
+	return nil
+}
+
+func setWebhookSecrets(c *Config, s string) error {
+	secrets := strings.Split(s, ",")
+	for i, secret := range secrets {
+		if err := checkSecret(secret); err != nil {
+			return fmt.Errorf("element %d of %d %w", i+1, len(secrets), err)
+		}
+	}
+	c.WebhookSecrets = secrets
+	return nil
+}
+
+func setSecret(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		if err := checkSecret(s); err != nil {
+			return err
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
+// checkSecret refuses what is surely a slip of copying: a secret with a line
+// break at its end would fit no signature, and nobody would see why.
+func checkSecret(s string) error {
+	switch {
+	case s == "":
+		return errors.New("is empty")
+	case strings.TrimSpace(s) != s:
+		return errors.New("begins or ends with white space or a line break")
+	}
+	return nil
+}
+
+func setLivemode(c *Config, s string) error {
+	live := s == "true"
+	if !live && s != "false" {
+		return fmt.Errorf("is %q, not true or false (leave it out to take both)", s)
+	}
+	c.Livemode = &live
+	return nil
+}
+
+func setAdminTokens(c *Config, s string) error {
+	tokens, err := rest.ParseTokens(s)
+	c.AdminTokens = tokens
+	return err
+}
+
+func setURL(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return errors.New("is not an http:// or https:// URL")
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
+func setEmail(c *Config, s string) error {
+	if _, err := mail.ParseAddressList(s); err != nil {
+		return errors.New("is not an e-mail address")
+	}
+	c.AlertEmail = s
+	return nil
+}
+
+func setSMTPURL(c *Config, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
+		return errors.New("is not a URL of the form smtp://user:password@host:587")
+	}
+	c.SMTPURL = s
+	return nil
+}
+
+func setLogLevel(c *Config, s string) error {
+	if err := c.LogLevel.UnmarshalText([]byte(s)); err != nil {
+		return fmt.Errorf("is %q, not debug, info, warn or error", s)
+	}
+	return nil
+}
+
+func setLogFormat(c *Config, s string) error {
+	if s != "auto" && s != "json" && s != "text" {
+		return fmt.Errorf("is %q, not auto, json or text", s)
+	}
+	c.LogFormat = s
+	return nil
+}
+
+func hide(string) string { return "(set)" }
+
+func hideList(s string) string {
+	n := strings.Count(s, ",") + 1
+	if n == 1 {
+		return hide(s)
+	}
+	return fmt.Sprintf("(%d set)", n)
+}
+
+func hideTokens(s string) string {
+	tokens, err := rest.ParseTokens(s)
+	if err != nil {
+		return hide(s)
+	}
+	names := make([]string, len(tokens))
+	for i, t := range tokens {
+		names[i] = t.Name
+	}
+	return "(set for " + strings.Join(names, ", ") + ")"
+}
+
+// redactURL hides the password of a URL, and every query parameter: drivers
+// take passwords there too.
+func redactURL(s string) string {
+	if strings.HasPrefix(s, "sqlite:") {
+		return s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return hide(s)
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	return u.Redacted()
+}
+
+// String shows the origin of each value and no secret.
+func (c Config) String() string {
+	var b strings.Builder
+	for _, v := range c.values {
+		fmt.Fprintf(&b, "%s=%s (%s)\n", v.Name, v.Value, v.Origin)
+	}
+	return b.String()
+}
+
+// GoString keeps the secrets out of %#v.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue keeps the secrets out of logs.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
