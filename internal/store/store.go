@@ -38,6 +38,8 @@ type Store struct {
 	lock    *os.File    // nil on Postgres
 
 	migrating sync.Mutex
+	closing   sync.Once
+	closeErr  error
 }
 
 // Open opens the database without touching its tables; see [Store.Migrate].
@@ -67,8 +69,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for running statements and closes the database.
+// Close waits for running statements and closes the database. Closing again
+// does nothing.
 func (s *Store) Close() error {
+	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Store) close() error {
 	var errs []error
 	if s.stmts != nil {
 		errs = append(errs, s.stmts.close())

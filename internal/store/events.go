@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/quotekit/quotekit"
+)
+
+// ReceivedEvent is an event with what the deliveries of a group decide of it.
+type ReceivedEvent struct {
+	quotekit.Event
+	// Deliveries is how often the event came in this group.
+	Deliveries int
+	// Status is what the event becomes, unless it was completed before.
+	Status  quotekit.EventStatus
+	Reason  quotekit.FailureReason // of pending and dead
+	Message string                 // of pending and dead, without payload
+	// NextAttemptAt is when a pending event is attempted again.
+	NextAttemptAt time.Time
+}
+
+// ReceivedState is an event after the deliveries of a group.
+type ReceivedState struct {
+	Status quotekit.EventStatus
+	// Deliveries counts those of this group too.
+	Deliveries int
+	Round      int
+	// Taken reports that this transaction decides the event: it was new, or
+	// pending, or dead. If not, it was completed before and nothing has changed
+	// but the count of its deliveries.
+	Taken bool
+}
+
+const receiveEventsPrefix = `INSERT INTO stripe_webhook_events (stripe_event_id, event_type, account, api_version,
+  livemode, object_id, event_created, status, attempts, deliveries, payload, received_at, processed_at,
+  error_message, failure_reason, failure_reasons, next_attempt_at, settle_id)`
+
+// The row that was there decides: the CASEs see it, RETURNING sees the result.
+// That settle_id has become ours tells us that the event is ours to decide.
+const receiveEventsSuffix = `ON CONFLICT (stripe_event_id) DO UPDATE SET
+  deliveries = stripe_webhook_events.deliveries + excluded.deliveries,
+  status = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.status ELSE excluded.status END,
+  attempts = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.attempts ELSE excluded.attempts END,
+  round = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.round ELSE stripe_webhook_events.round + 1 END,
+  processed_at = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.processed_at ELSE excluded.processed_at END,
+  error_message = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.error_message ELSE excluded.error_message END,
+  failure_reason = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.failure_reason ELSE excluded.failure_reason END,
+  failure_reasons = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.failure_reasons ELSE excluded.failure_reasons END,
+  next_attempt_at = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.next_attempt_at ELSE excluded.next_attempt_at END,
+  settle_id = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
+    THEN stripe_webhook_events.settle_id ELSE excluded.settle_id END
+RETURNING stripe_event_id, status, deliveries, round, CAST(settle_id AS TEXT)`
+
+// ReceiveEvents writes the events of a group and tells by event id what became
+// of each. It locks their rows, so it comes first in its transaction. Events
+// are unique by id.
+func (tx *Tx) ReceiveEvents(ctx context.Context, events []ReceivedEvent) (map[string]ReceivedState, error) {
+	settleID := quotekit.NewID()
+	events = slices.Clone(events)
+	slices.SortFunc(events, func(a, b ReceivedEvent) int { return strings.Compare(a.ID, b.ID) })
+	rows := make([][]any, len(events))
+	for i, e := range events {
+		rows[i] = []any{
+			e.ID, e.Type, e.Account, null(e.APIVersion), e.Livemode, null(e.ObjectID), seconds(e.Created),
+			string(e.Status), attempts(e.Status), e.Deliveries, e.Payload, tx.Now, tx.processedAt(e.Status),
+			null(e.Message), null(string(e.Reason)), null(string(e.Reason)), instant(e.NextAttemptAt), settleID,
+		}
+	}
+	states := make(map[string]ReceivedState, len(events))
+	scan := func(r *sql.Rows) error {
+		var (
+			id, status, settled string
+			s                   ReceivedState
+		)
+		if err := r.Scan(&id, &status, &s.Deliveries, &s.Round, &settled); err != nil {
+			return err
+		}
+		s.Status, s.Taken = quotekit.EventStatus(status), settled == settleID
+		states[id] = s
+		return nil
+	}
+	if err := tx.multiRow(ctx, receiveEventsPrefix, receiveEventsSuffix, 18, rows, scan); err != nil {
+		return nil, fmt.Errorf("receive events: %w", err)
+	}
+	return states, nil
+}
+
+// attempts is the count after the attempt that the deliveries of a group are;
+// what has no route is not attempted.
+func attempts(s quotekit.EventStatus) int {
+	if s == quotekit.EventIgnored {
+		return 0
+	}
+	return 1
+}
+
+func (tx *Tx) processedAt(s quotekit.EventStatus) any {
+	if s == quotekit.EventPending {
+		return nil
+	}
+	return tx.Now
+}
+
+// PendingEvent is an event that is to be attempted again.
+type PendingEvent struct {
+	ID      string
+	Type    string
+	Status  quotekit.EventStatus
+	Payload []byte
+	// Attempts counts those of this round.
+	Attempts int
+	Round    int
+	// Reasons are the distinct reasons its attempts failed for in this round.
+	Reasons       []quotekit.FailureReason
+	NextAttemptAt time.Time
+}
+
+// PendingEvent reads an event for another attempt. It fails with
+// [quotekit.ENotFound].
+func (s *Store) PendingEvent(ctx context.Context, id string) (PendingEvent, error) {
+	const query = `
+SELECT event_type, status, payload, attempts, round, failure_reasons, next_attempt_at
+FROM stripe_webhook_events
+WHERE stripe_event_id = $1`
+	e := PendingEvent{ID: id}
+	var (
+		reasons sql.NullString
+		next    sql.NullTime
+	)
+	err := s.reader.QueryRowContext(ctx, query, id).Scan(&e.Type, &e.Status, &e.Payload, &e.Attempts, &e.Round, &reasons, &next)
+	if errors.Is(err, sql.ErrNoRows) {
+		return PendingEvent{}, quotekit.Errorf(quotekit.ENotFound, "there is no event %s", id)
+	}
+	if err != nil {
+		return PendingEvent{}, fmt.Errorf("read event %s: %w", id, err)
+	}
+	for _, r := range strings.Split(reasons.String, ",") {
+		if r != "" {
+			e.Reasons = append(e.Reasons, quotekit.FailureReason(r))
+		}
+	}
+	e.NextAttemptAt = next.Time
+	return e, nil
+}
+
+// Attempt is the outcome of another attempt at a pending event.
+type Attempt struct {
+	Status        quotekit.EventStatus
+	Reason        quotekit.FailureReason
+	Message       string
+	Reasons       []quotekit.FailureReason // of the round, the new one included
+	NextAttemptAt time.Time
+}
+
+// FinishAttempt writes the outcome of an attempt at e, as it was read. It is
+// the first statement of the deciding transaction, and reports false, having
+// changed nothing, when somebody else has decided the event in the meantime.
+func (tx *Tx) FinishAttempt(ctx context.Context, e PendingEvent, a Attempt) (bool, error) {
+	const update = `
+UPDATE stripe_webhook_events
+SET status = $1, attempts = attempts + 1, processed_at = $2, error_message = $3,
+  failure_reason = $4, failure_reasons = $5, next_attempt_at = $6
+WHERE stripe_event_id = $7 AND status = 'pending' AND round = $8 AND attempts = $9`
+	reasons := make([]string, len(a.Reasons))
+	for i, r := range a.Reasons {
+		reasons[i] = string(r)
+	}
+	result, err := tx.ExecContext(ctx, update, string(a.Status), tx.processedAt(a.Status), null(a.Message),
+		null(string(a.Reason)), null(strings.Join(reasons, ",")), instant(a.NextAttemptAt), e.ID, e.Round, e.Attempts)
+	return changedOne(result, err, "finish attempt at event "+e.ID)
+}
+
+// RearmEvent makes an event pending and due at once, in a new round with
+// attempts counted from zero. It reports the round, and false when the event
+// is not in one of the given states.
+func (tx *Tx) RearmEvent(ctx context.Context, id string, from ...quotekit.EventStatus) (round int, ok bool, err error) {
+	update := `
+UPDATE stripe_webhook_events
+SET status = 'pending', attempts = 0, round = round + 1, processed_at = NULL, failure_reasons = NULL, next_attempt_at = $1
+WHERE stripe_event_id = $2 AND status IN (` + list(3, len(from)) + `)
+RETURNING round`
+	args := []any{tx.Now, id}
+	for _, s := range from {
+		args = append(args, string(s))
+	}
+	err = tx.QueryRowContext(ctx, update, args...).Scan(&round)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("rearm event %s: %w", id, err)
+	}
+	return round, true, nil
+}
+
+// OverdueEvent is a pending event whose attempt should have happened.
+type OverdueEvent struct {
+	ID    string
+	Type  string
+	Round int
+}
+
+// TakeOverdue returns at most limit pending events that were due before the
+// given instant, the longest overdue first, and makes them due now, so that
+// nobody else takes them until they are overdue again.
+func (tx *Tx) TakeOverdue(ctx context.Context, before time.Time, limit int) ([]OverdueEvent, error) {
+	const update = `
+UPDATE stripe_webhook_events
+SET next_attempt_at = $1
+WHERE status = 'pending' AND next_attempt_at < $2 AND stripe_event_id IN (
+  SELECT stripe_event_id
+  FROM stripe_webhook_events
+  WHERE status = 'pending' AND next_attempt_at < $2
+  ORDER BY next_attempt_at
+  LIMIT $3)
+RETURNING stripe_event_id, event_type, round`
+	rows, err := tx.QueryContext(ctx, update, tx.Now, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("take overdue events: %w", err)
+	}
+	var events []OverdueEvent
+	err = scanRows(rows, func(r *sql.Rows) error {
+		var e OverdueEvent
+		if err := r.Scan(&e.ID, &e.Type, &e.Round); err != nil {
+			return err
+		}
+		events = append(events, e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take overdue events: %w", err)
+	}
+	return events, nil
+}
