@@ -100,3 +100,13 @@ func (s *State) Customer() string {
 	}
 	return *id
 }
+
+// CustomerOf returns the customer that a change names for its object, empty if
+// it names none.
+func CustomerOf(c quotekit.Change) string {
+	s := State{Facts: quotekit.Facts{Customer: c.Facts.Customer}}
+	if c.Snapshot != nil {
+		s.Top.Edges = []edge{{row: c.Snapshot.After}}
+	}
+	return s.Customer()
+}

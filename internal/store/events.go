@@ -75,7 +75,7 @@ func (tx *Tx) ReceiveEvents(ctx context.Context, events []ReceivedEvent) (map[st
 	rows := make([][]any, len(events))
 	for i, e := range events {
 		rows[i] = []any{
-			e.ID, e.Type, e.Account, null(e.APIVersion), e.Livemode, null(e.ObjectID), seconds(e.Created),
+			e.ID, e.Type, clip(e.Account), null(clip(e.APIVersion)), e.Livemode, null(clip(e.ObjectID)), seconds(e.Created),
 			string(e.Status), attempts(e.Status), e.Deliveries, e.Payload, tx.Now, tx.processedAt(e.Status),
 			null(e.Message), null(string(e.Reason)), null(string(e.Reason)), instant(e.NextAttemptAt), settleID,
 		}

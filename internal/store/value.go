@@ -34,6 +34,19 @@ func seconds(s quotekit.Seconds) any {
 	return s.Time()
 }
 
+// clip bounds a text that an index holds: Postgres refuses index entries above
+// 2,704 bytes. Stripe's ids have at most 255 characters (stripe-facts 1).
+func clip(s string) string {
+	const limit = 255
+	n := 0
+	for i := range s {
+		if n++; n > limit {
+			return s[:i]
+		}
+	}
+	return s
+}
+
 // list writes n placeholders from first on: "$3, $4".
 func list(first, n int) string {
 	marks := make([]string, n)

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quotekit/quotekit"
+)
+
+// EventRecord is an event as operators see it, without its payload.
+type EventRecord struct {
+	StripeEventID string               `json:"stripe_event_id"`
+	EventType     string               `json:"event_type"`
+	Account       string               `json:"account"`
+	APIVersion    *string              `json:"api_version"`
+	Livemode      bool                 `json:"livemode"`
+	ObjectID      *string              `json:"object_id"`
+	EventCreated  *time.Time           `json:"event_created"`
+	Status        quotekit.EventStatus `json:"status"`
+	Attempts      int                  `json:"attempts"`
+	Deliveries    int                  `json:"deliveries"`
+	ReceivedAt    time.Time            `json:"received_at"`
+	ProcessedAt   *time.Time           `json:"processed_at"`
+	ErrorMessage  *string              `json:"error_message"`
+	FailureReason *string              `json:"failure_reason"`
+	NextAttemptAt *time.Time           `json:"next_attempt_at"`
+}
+
+const selectEvents = `
+SELECT stripe_event_id, event_type, account, api_version, livemode, object_id, event_created, status, attempts,
+  deliveries, received_at, processed_at, error_message, failure_reason, next_attempt_at
+FROM stripe_webhook_events`
+
+func scanEvent(r interface{ Scan(...any) error }) (EventRecord, error) {
+	var e EventRecord
+	err := r.Scan(&e.StripeEventID, &e.EventType, &e.Account, &e.APIVersion, &e.Livemode, &e.ObjectID, &e.EventCreated,
+		&e.Status, &e.Attempts, &e.Deliveries, &e.ReceivedAt, &e.ProcessedAt, &e.ErrorMessage, &e.FailureReason, &e.NextAttemptAt)
+	return e, err
+}
+
+// EventFilter selects events; what is empty does not restrict.
+type EventFilter struct {
+	EventType, Status, ObjectID string
+}
+
+// Events lists events, the last received first.
+func (s *Store) Events(ctx context.Context, f EventFilter, p Page) (events []EventRecord, cursor string, err error) {
+	var q filter
+	q.equal("event_type", f.EventType)
+	q.equal("status", f.Status)
+	q.equal("object_id", f.ObjectID)
+	end, limit, err := q.page(p, "received_at", "stripe_event_id")
+	if err != nil {
+		return nil, "", err
+	}
+	events, err = queryAll(ctx, s.reader, selectEvents+end, q.args, scanEvent)
+	if err != nil {
+		return nil, "", fmt.Errorf("list events: %w", err)
+	}
+	events, cursor = next(events, limit, func(e EventRecord) position { return position{e.ReceivedAt, e.StripeEventID} })
+	return events, cursor, nil
+}
+
+// Event reads one event. It fails with [quotekit.ENotFound].
+func (s *Store) Event(ctx context.Context, id string) (EventRecord, error) {
+	e, err := scanEvent(s.reader.QueryRowContext(ctx, selectEvents+" WHERE stripe_event_id = $1", id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return EventRecord{}, quotekit.Errorf(quotekit.ENotFound, "there is no event %s", id)
+	}
+	if err != nil {
+		return EventRecord{}, fmt.Errorf("read event %s: %w", id, err)
+	}
+	return e, nil
+}
+
+// AuditRecord is a line of the audit trail.
+type AuditRecord struct {
+	ID            string          `json:"id"`
+	At            time.Time       `json:"at"`
+	Actor         string          `json:"actor"`
+	Action        string          `json:"action"`
+	StripeEventID *string         `json:"stripe_event_id"`
+	Target        *string         `json:"target"`
+	Reason        *string         `json:"reason"`
+	Before        json.RawMessage `json:"before"`
+	After         json.RawMessage `json:"after"`
+	RequestID     *string         `json:"request_id"`
+}
+
+// EventAudit returns the audit trail of an event, oldest first.
+func (s *Store) EventAudit(ctx context.Context, eventID string) ([]AuditRecord, error) {
+	const query = `
+SELECT id, at, actor, action, stripe_event_id, target, reason, before, after, request_id
+FROM webhook_audit_trail
+WHERE stripe_event_id = $1
+ORDER BY at, id
+LIMIT 1000`
+	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r interface{ Scan(...any) error }) (AuditRecord, error) {
+		var a AuditRecord
+		var before, after sql.NullString
+		err := r.Scan(&a.ID, &a.At, &a.Actor, &a.Action, &a.StripeEventID, &a.Target, &a.Reason, &before, &after, &a.RequestID)
+		a.Before, a.After = rawJSON(before), rawJSON(after)
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read audit trail of event %s: %w", eventID, err)
+	}
+	return records, nil
+}
+
+// LogRecord is a line of webhook_processing_logs.
+type LogRecord struct {
+	CreatedAt       time.Time       `json:"created_at"`
+	ProcessingStage string          `json:"processing_stage"`
+	Status          string          `json:"status"`
+	HandlerName     *string         `json:"handler_name"`
+	ExecutionTimeMS *int64          `json:"execution_time_ms"`
+	ErrorMessage    *string         `json:"error_message"`
+	RetryAttempt    *int            `json:"retry_attempt"`
+	Metadata        json.RawMessage `json:"metadata"`
+}
+
+// EventLogs returns the processing logs of an event, oldest first.
+func (s *Store) EventLogs(ctx context.Context, eventID string) ([]LogRecord, error) {
+	const query = `
+SELECT created_at, processing_stage, status, handler_name, execution_time_ms, error_message, retry_attempt, metadata
+FROM webhook_processing_logs
+WHERE stripe_event_id = $1
+ORDER BY created_at, id
+LIMIT 1000`
+	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r interface{ Scan(...any) error }) (LogRecord, error) {
+		var l LogRecord
+		var metadata sql.NullString
+		err := r.Scan(&l.CreatedAt, &l.ProcessingStage, &l.Status, &l.HandlerName, &l.ExecutionTimeMS, &l.ErrorMessage, &l.RetryAttempt, &metadata)
+		l.Metadata = rawJSON(metadata)
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read processing logs of event %s: %w", eventID, err)
+	}
+	return records, nil
+}
+
+func rawJSON(s sql.NullString) json.RawMessage {
+	if !s.Valid {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(s.String)
+}
+
+// queryAll scans every row of a query; the list is never nil.
+func queryAll[T any](ctx context.Context, db *sql.DB, query string, args []any, scan func(interface{ Scan(...any) error }) (T, error)) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	list := []T{}
+	err = scanRows(rows, func(r *sql.Rows) error {
+		v, err := scan(r)
+		list = append(list, v)
+		return err
+	})
+	return list, err
+}

@@ -1,0 +1,204 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/fold"
+	"github.com/quotekit/quotekit/internal/store"
+)
+
+// effect is a succeeded event and what it changes.
+type effect struct {
+	event   *quotekit.Event
+	changes quotekit.Changes
+}
+
+// object is a locked object while a group is folded.
+type object struct {
+	state   *fold.State
+	user    string // before the group
+	known   bool   // somebody has locked it before
+	touched bool   // an event of the group has changed it
+}
+
+// applyTx writes the effects of events: it locks every object they touch and
+// the customers these belong to, folds the changes into what is known, and
+// writes the rows that follow from it.
+func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
+	if len(effects) == 0 {
+		return nil
+	}
+	objects := map[store.ObjectKey]*object{}
+	if err := lock(ctx, tx, objects, touchedKeys(effects)); err != nil {
+		return err
+	}
+	var history []store.HistoryRow
+	for _, ef := range effects {
+		for _, c := range ef.changes.Objects {
+			o := objects[keyOf(ef.event, c.Kind, c.ID)]
+			o.touched = true
+			if err := o.state.Apply(c); err != nil {
+				return fmt.Errorf("fold event %s: %w", ef.event.ID, err)
+			}
+		}
+		for _, h := range ef.changes.History {
+			history = append(history, store.HistoryRow{SubscriptionChange: h, Event: ef.event})
+		}
+	}
+	// Only the state tells some customers: that of a payment method that is
+	// detached without a word about whom it belonged to.
+	if err := lock(ctx, tx, objects, customersOf(objects)); err != nil {
+		return err
+	}
+	var (
+		rows      []store.MirrorRow
+		conflicts []store.AuditEntry
+		saved     = make(map[store.ObjectKey]string, len(objects))
+	)
+	for key, o := range objects {
+		if !o.touched && o.known {
+			continue
+		}
+		for _, claim := range o.state.NewConflicts() {
+			conflicts = append(conflicts, conflictAudit(key, o.state, claim))
+		}
+		text, err := o.state.Encode()
+		if err != nil {
+			return err
+		}
+		saved[key] = text
+		if row, ok := mirrorRow(key, o.state, objects); ok {
+			rows = append(rows, row)
+		}
+	}
+	if err := tx.SaveObjects(ctx, saved); err != nil {
+		return err
+	}
+	if err := tx.MergeRows(ctx, rows); err != nil {
+		return err
+	}
+	for _, key := range relinked(objects) {
+		if err := tx.LinkFollowers(ctx, key, objects[key].state.User()); err != nil {
+			return err
+		}
+	}
+	if err := tx.AppendHistory(ctx, history); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, conflicts)
+}
+
+func keyOf(e *quotekit.Event, kind quotekit.Kind, id string) store.ObjectKey {
+	return store.ObjectKey{Account: e.Account, Livemode: e.Livemode, Kind: kind, ID: id}
+}
+
+// touchedKeys names the objects that events change and the customers that the
+// events name for them.
+func touchedKeys(effects []effect) []store.ObjectKey {
+	seen := map[store.ObjectKey]bool{}
+	for _, ef := range effects {
+		for _, c := range ef.changes.Objects {
+			seen[keyOf(ef.event, c.Kind, c.ID)] = true
+			if customer := fold.CustomerOf(c); customer != "" {
+				seen[keyOf(ef.event, quotekit.KindCustomer, customer)] = true
+			}
+		}
+	}
+	return sortedKeys(seen)
+}
+
+func customersOf(objects map[store.ObjectKey]*object) []store.ObjectKey {
+	seen := map[store.ObjectKey]bool{}
+	for key, o := range objects {
+		if customer := o.state.Customer(); customer != "" {
+			key.Kind, key.ID = quotekit.KindCustomer, customer
+			seen[key] = objects[key] == nil
+		}
+	}
+	for key, missing := range seen {
+		if !missing {
+			delete(seen, key)
+		}
+	}
+	return sortedKeys(seen)
+}
+
+func sortedKeys(seen map[store.ObjectKey]bool) []store.ObjectKey {
+	keys := make([]store.ObjectKey, 0, len(seen))
+	for key := range seen {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, store.ObjectKey.Compare)
+	return keys
+}
+
+func lock(ctx context.Context, tx *store.Tx, objects map[store.ObjectKey]*object, keys []store.ObjectKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	texts, err := tx.LockObjects(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for key, text := range texts {
+		state, err := fold.Parse(key.Kind, text)
+		if err != nil {
+			return fmt.Errorf("object %s: %w", key.ID, err)
+		}
+		objects[key] = &object{state: state, user: state.User(), known: text != ""}
+	}
+	return nil
+}
+
+// mirrorRow reads the row of an object off its state. An object that is only
+// named by others has none: a customer of whom not even the user is known.
+func mirrorRow(key store.ObjectKey, s *fold.State, objects map[store.ObjectKey]*object) (store.MirrorRow, bool) {
+	r := store.MirrorRow{
+		Key:        key,
+		Row:        s.Row(),
+		UserID:     s.User(),
+		Deleted:    s.Deleted(),
+		SnapshotAt: s.SnapshotAt(),
+	}
+	if customer := s.Customer(); customer != "" && key.Kind != quotekit.KindCustomer {
+		owner := key
+		owner.Kind, owner.ID = quotekit.KindCustomer, customer
+		r.UserID = objects[owner].state.User()
+		r.StripeCustomerID, r.LastCustomerID = customer, customer
+	}
+	if s.Facts.DetachedAt != 0 {
+		r.StripeCustomerID, r.DetachedAt = "", s.Facts.DetachedAt
+	}
+	if s.Facts.Setup != nil {
+		r.Setup = &s.Facts.Setup.Value
+	}
+	for _, item := range s.SubscriptionItems() {
+		r.Items = append(r.Items, store.MirrorItem(item))
+	}
+	known := r.Row != nil || r.Deleted || r.Setup != nil || (key.Kind == quotekit.KindCustomer && r.UserID != "")
+	return r, known
+}
+
+// relinked are the customers whose user has changed and who were known before:
+// nothing can follow a customer that nobody has locked yet.
+func relinked(objects map[store.ObjectKey]*object) []store.ObjectKey {
+	seen := map[store.ObjectKey]bool{}
+	for key, o := range objects {
+		if key.Kind == quotekit.KindCustomer && o.known && o.state.User() != o.user {
+			seen[key] = true
+		}
+	}
+	return sortedKeys(seen)
+}
+
+// conflictAudit tells of a claim that lost against that of another user.
+func conflictAudit(key store.ObjectKey, s *fold.State, lost quotekit.Claim) store.AuditEntry {
+	return store.AuditEntry{
+		Actor: "quotekit", Action: store.AuditUserConflict, StripeEventID: lost.EventID, Target: key.ID,
+		Reason: "another claim on the object is older or of a better source",
+		Before: lost, After: s.Facts.Claims[0],
+	}
+}

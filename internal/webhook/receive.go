@@ -1,0 +1,160 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/stripe"
+)
+
+const (
+	// maxBody is the largest body taken, in bytes. Stripe publishes no limit;
+	// the largest events that others report are a tenth of it (stripe-facts 1).
+	maxBody = 1 << 20
+	// signatureTolerance is how old a signature may be, as in Stripe's libraries.
+	signatureTolerance = 300 * time.Second
+	// retryAfter is what a sender is told to wait after a 503, in seconds.
+	retryAfter = "5"
+)
+
+// Receiver answers POST /webhooks/stripe.
+type Receiver struct {
+	secrets  []string
+	livemode *bool // nil: events of both modes
+	routes   Routes
+	group    *Group
+	now      func() time.Time
+	logger   *slog.Logger
+}
+
+// received is the answer to a delivery that is kept.
+type received struct {
+	Received  bool                 `json:"received"`
+	EventID   string               `json:"event_id"`
+	Duplicate bool                 `json:"duplicate"`
+	Status    quotekit.EventStatus `json:"status"`
+}
+
+// ServeHTTP refuses what is not a signed event, cheapest check first and before
+// any query, and waits until the commit that decides the event has returned.
+func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	arrived := rc.now()
+	d, err := rc.accept(w, r, arrived)
+	if err == nil {
+		err = rc.await(w, r, d)
+	}
+	if err != nil {
+		rc.refuse(w, r, err)
+	}
+}
+
+func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := rest.ProblemOf(err)
+	switch p.Status {
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodPost)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	rest.WriteError(w, r, rc.logger, p)
+}
+
+// accept checks a request and runs the handler of its event.
+func (rc *Receiver) accept(w http.ResponseWriter, r *http.Request, arrived time.Time) (*delivery, error) {
+	body, err := rc.readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := stripe.VerifySignature(body, r.Header.Get("Stripe-Signature"), rc.secrets, arrived, signatureTolerance); err != nil {
+		return nil, signatureProblem(err)
+	}
+	event, err := stripe.ParseEvent(body)
+	if err != nil && !errors.Is(err, stripe.ErrEnvelope) {
+		return nil, rest.NewProblem(http.StatusBadRequest, "body_invalid", "The body is signed, but it is no Stripe event: "+err.Error()+".")
+	}
+	d := &delivery{
+		event: event, arrived: arrived, requestID: rest.RequestIDFrom(r.Context()), done: make(chan answer, 1),
+	}
+	switch {
+	case err != nil:
+		d.decision = fail(quotekit.ReasonParsing, err.Error())
+	case rc.livemode != nil && event.Livemode != *rc.livemode:
+		d.decision = decision{status: quotekit.EventIgnored}
+	default:
+		d.route = rc.routes[event.Type]
+		d.decision = handle(context.WithoutCancel(r.Context()), d.route, event, arrived)
+	}
+	d.handled = rc.now().Sub(arrived)
+	return d, nil
+}
+
+// readBody checks what can be checked without the signature.
+func (rc *Receiver) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, rest.NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "Stripe's events are posted here.")
+	}
+	if len(rc.secrets) == 0 {
+		return nil, rest.NewProblem(http.StatusServiceUnavailable, quotekit.EUnavailable,
+			"No event can be verified: STRIPE_WEBHOOK_SECRET is not set.")
+	}
+	if media := r.Header.Get("Content-Type"); media != "" {
+		if kind, _, err := mime.ParseMediaType(media); err != nil || kind != "application/json" {
+			return nil, rest.NewProblem(http.StatusUnsupportedMediaType, "unsupported_media_type", "Events are application/json.")
+		}
+	}
+	tooLarge := rest.NewProblem(http.StatusRequestEntityTooLarge, "body_too_large", "The body is larger than 1 MiB.")
+	if r.ContentLength > maxBody {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var limit *http.MaxBytesError
+	switch {
+	case errors.As(err, &limit):
+		return nil, tooLarge
+	case err != nil:
+		return nil, rest.NewProblem(http.StatusBadRequest, "body_invalid", "The body could not be read to its end.")
+	}
+	return body, nil
+}
+
+func signatureProblem(err error) error {
+	code, detail := quotekit.ErrorCode("signature_mismatch"), "No signature fits the body and a configured secret."
+	switch {
+	case errors.Is(err, stripe.ErrNoSignature):
+		code, detail = "signature_missing", "The Stripe-Signature header is missing."
+	case errors.Is(err, stripe.ErrMalformedHeader):
+		code, detail = "signature_malformed", "The Stripe-Signature header cannot be read."
+	case errors.Is(err, stripe.ErrExpired):
+		code, detail = "signature_expired", "The signature is older than 300 seconds. If it is new, compare the clocks."
+	}
+	return rest.NewProblem(http.StatusBadRequest, code, detail)
+}
+
+// await hands the delivery to the group and answers with what the commit made
+// of it. When the sender goes away the event is settled all the same.
+func (rc *Receiver) await(w http.ResponseWriter, r *http.Request, d *delivery) error {
+	if err := rc.group.submit(d); err != nil {
+		return notKept(err)
+	}
+	a := <-d.done
+	if a.err != nil {
+		return notKept(a.err)
+	}
+	rest.WriteJSON(w, r, http.StatusOK, received{true, d.event.ID, a.duplicate, a.status})
+	return nil
+}
+
+func notKept(err error) error {
+	detail := "The event could not be kept now; deliver it again."
+	if errors.Is(err, errOverload) {
+		detail = "Too many events wait already; deliver it again."
+	}
+	return rest.NewProblem(http.StatusServiceUnavailable, quotekit.EUnavailable, detail)
+}

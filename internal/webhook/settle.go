@@ -1,0 +1,256 @@
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/jobs"
+	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/internal/stripe"
+)
+
+const (
+	// settleTimeout bounds the transaction of one group.
+	settleTimeout = 15 * time.Second
+	// conflictRetries is how often a group that lost against another process
+	// (deadlock, serialization) is tried again before it counts as not kept.
+	conflictRetries = 6
+)
+
+// Settler decides events: it is the one place where their effects are written.
+type Settler struct {
+	store     *store.Store
+	jobs      *jobs.Client
+	telemetry *Telemetry
+	now       func() time.Time
+	logger    *slog.Logger
+}
+
+// settling is an event of a group with all its deliveries in the group.
+type settling struct {
+	*delivery
+	all []*delivery
+}
+
+// settle decides a group and answers all its deliveries.
+func (s *Settler) settle(ctx context.Context, batch []*delivery) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	byID := make(map[string]*settling, len(batch))
+	group := make([]*settling, 0, len(batch))
+	for _, d := range batch {
+		if e := byID[d.event.ID]; e != nil {
+			e.all = append(e.all, d)
+			continue
+		}
+		e := &settling{d, []*delivery{d}}
+		byID[d.event.ID] = e
+		group = append(group, e)
+	}
+	s.settleGroup(ctx, group)
+}
+
+// settleGroup commits a group, or, if the database refuses its rows, its
+// halves, until a bad event stands alone. A single event that is refused is
+// kept as pending.
+func (s *Settler) settleGroup(ctx context.Context, group []*settling) {
+	started := s.now()
+	states, err := s.commitRetrying(ctx, group)
+	switch class := store.Classify(err); {
+	case err == nil:
+		s.answer(group, states, started)
+	case class == store.Unavailable || class == store.Retryable || errors.Is(err, errGiveUp):
+		s.refuse(group, err)
+	case len(group) > 1:
+		s.settleGroup(ctx, group[:len(group)/2])
+		s.settleGroup(ctx, group[len(group)/2:])
+	default:
+		e := group[0]
+		if e.decision.failure.reason == quotekit.ReasonDatabase { // it cannot even be kept
+			s.refuse(group, err)
+			return
+		}
+		s.logger.Warn("database refused an event's rows", "event_id", e.event.ID, "event_type", e.event.Type,
+			"error", store.Describe(err))
+		e.decision = fail(quotekit.ReasonDatabase, store.Describe(err))
+		s.settleGroup(ctx, group)
+	}
+}
+
+// refuse tells the senders that nothing was kept.
+func (s *Settler) refuse(group []*settling, err error) {
+	s.logger.Error("group not committed", "events", len(group), "error", store.Describe(err))
+	for _, e := range group {
+		for _, d := range e.all {
+			d.done <- answer{err: err}
+		}
+	}
+}
+
+var (
+	errGiveUp  = errors.New("the group kept losing against other processes")
+	errExpired = errors.New("the time of an event in the group is over")
+)
+
+// commitRetrying commits a group, again when it lost a conflict, and again
+// when the time of some of its events ran out before the commit could start:
+// these are then kept as pending.
+func (s *Settler) commitRetrying(ctx context.Context, group []*settling) (map[string]store.ReceivedState, error) {
+	for lost := 0; ; {
+		states, err := s.commit(ctx, group)
+		switch {
+		case errors.Is(err, errExpired):
+			now := s.now()
+			for _, e := range group {
+				if e.expired(now) {
+					e.decision = timedOut(e.route)
+				}
+			}
+		case store.Classify(err) == store.Retryable:
+			if lost++; lost > conflictRetries {
+				return nil, errors.Join(errGiveUp, err)
+			}
+			pause := time.Duration(rand.Int64N(int64(time.Millisecond) << lost))
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		default:
+			return states, err
+		}
+	}
+}
+
+// commit is the transaction of a group. The order of its steps is the order of
+// locking: events, objects, rows.
+func (s *Settler) commit(ctx context.Context, group []*settling) (states map[string]store.ReceivedState, err error) {
+	err = s.store.WithTx(ctx, func(tx *store.Tx) error {
+		received := make([]store.ReceivedEvent, len(group))
+		for i, e := range group {
+			received[i] = s.receivedEvent(e)
+		}
+		if states, err = tx.ReceiveEvents(ctx, received); err != nil {
+			return err
+		}
+		var (
+			effects []effect
+			buried  []store.DeadLetter
+			revived []string
+			pending []attemptJob
+		)
+		for _, e := range group {
+			state := states[e.event.ID]
+			if !state.Taken {
+				continue
+			}
+			switch e.decision.status {
+			case quotekit.EventSucceeded:
+				effects = append(effects, effect{&e.event, e.decision.changes})
+			case quotekit.EventDead:
+				buried = append(buried, deadLetter(e.event, e.decision.failure.reason))
+			case quotekit.EventPending:
+				pending = append(pending, attemptJob{e.event.ID, state.Round, priority(e.route)})
+			}
+			if state.Deliveries > len(e.all) && e.decision.status != quotekit.EventDead && e.decision.status != quotekit.EventPending {
+				revived = append(revived, e.event.ID)
+			}
+		}
+		if err := applyTx(ctx, tx, effects); err != nil {
+			return err
+		}
+		if err := tx.Bury(ctx, buried); err != nil {
+			return err
+		}
+		if _, err := tx.ResolveDeadLetters(ctx, revived, "Settled after a new delivery.", ""); err != nil {
+			return err
+		}
+		if err := insertAttempts(ctx, s.jobs, tx, pending); err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, deliveryAudit(group, states)); err != nil {
+			return err
+		}
+		now := s.now()
+		for _, e := range group {
+			if states[e.event.ID].Taken && e.expired(now) {
+				return errExpired
+			}
+		}
+		return nil
+	})
+	return states, err
+}
+
+// receivedEvent is what the group writes of an event.
+func (s *Settler) receivedEvent(e *settling) store.ReceivedEvent {
+	r := store.ReceivedEvent{
+		Event:      e.event,
+		Deliveries: len(e.all),
+		Status:     e.decision.status,
+		Reason:     e.decision.failure.reason,
+		Message:    e.decision.failure.message,
+	}
+	if r.Status == quotekit.EventPending {
+		r.NextAttemptAt = s.now().Add(retryDelay(1))
+	}
+	return r
+}
+
+func deadLetter(e quotekit.Event, reason quotekit.FailureReason) store.DeadLetter {
+	return store.DeadLetter{
+		EventID: e.ID, EventType: e.Type, Data: stripe.CleanJSON(e.Payload), Reason: reason, ManualReview: true,
+	}
+}
+
+// deliveryAudit has an entry per delivery. The first delivery of an event that
+// nobody had seen is the only one that is no duplicate.
+func deliveryAudit(group []*settling, states map[string]store.ReceivedState) []store.AuditEntry {
+	var entries []store.AuditEntry
+	for _, e := range group {
+		state := states[e.event.ID]
+		for i, d := range e.all {
+			entries = append(entries, store.AuditEntry{
+				Actor: "stripe", Action: store.AuditDelivered, StripeEventID: e.event.ID, Target: e.event.ObjectID,
+				After:     deliveryOutcome{state.Status, isDuplicate(e, state, i)},
+				RequestID: d.requestID,
+			})
+		}
+	}
+	return entries
+}
+
+type deliveryOutcome struct {
+	Status    quotekit.EventStatus `json:"status"`
+	Duplicate bool                 `json:"duplicate"`
+}
+
+func isDuplicate(e *settling, state store.ReceivedState, i int) bool {
+	return i > 0 || state.Deliveries > len(e.all)
+}
+
+func (s *Settler) answer(group []*settling, states map[string]store.ReceivedState, started time.Time) {
+	committed := s.now()
+	for _, e := range group {
+		state := states[e.event.ID]
+		for i, d := range e.all {
+			d.done <- answer{status: state.Status, duplicate: isDuplicate(e, state, i)}
+		}
+		if state.Taken {
+			s.telemetry.settled(e, started, committed)
+		}
+	}
+}
+
+// retryDelay is how long to wait before retry n of a round, 1 to 3: about 1, 4
+// and 16 s, with a jitter of a fifth so that what failed together does not come
+// back together.
+func retryDelay(n int) time.Duration {
+	base := time.Second << (2 * (cmp.Or(n, 1) - 1))
+	return base + time.Duration((rand.Float64()-0.5)*0.4*float64(base))
+}

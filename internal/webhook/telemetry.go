@@ -1,0 +1,141 @@
+package webhook
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/store"
+)
+
+const (
+	// flushEvery is how late a line of webhook_processing_logs may be.
+	flushEvery = 400 * time.Millisecond
+	// maxBuffered bounds the lines that wait; beyond it they are dropped and
+	// counted, since telemetry never delays an answer.
+	maxBuffered = 50_000
+	// maxFlush bounds the lines of one transaction, which on SQLite holds up
+	// everybody else.
+	maxFlush = 512
+)
+
+// Telemetry writes webhook_processing_logs, a moment later and outside of the
+// transactions it tells of.
+type Telemetry struct {
+	store  *store.Store
+	logger *slog.Logger
+
+	mu      sync.Mutex
+	buffer  []store.ProcessingLog
+	dropped int
+}
+
+// settled records the attempt that the deliveries of a group were.
+func (t *Telemetry) settled(e *settling, started, committed time.Time) {
+	l := store.ProcessingLog{
+		At: committed, StripeEventID: e.event.ID, EventType: e.event.Type,
+		Took: committed.Sub(e.arrived), Message: e.decision.failure.message,
+		StageMicros: map[string]int64{
+			"handle": e.handled.Microseconds(),
+			"wait":   started.Sub(e.arrived.Add(e.handled)).Microseconds(),
+			"commit": committed.Sub(started).Microseconds(),
+		},
+	}
+	if e.route != nil {
+		l.Handler = e.route.Handler
+	}
+	t.add(stages(l, store.Attempt{Status: e.decision.status, Reason: e.decision.failure.reason})...)
+}
+
+// attempted records a retry.
+func (t *Telemetry) attempted(e store.PendingEvent, r *quotekit.Route, a store.Attempt, started, handled, committed time.Time) {
+	l := store.ProcessingLog{
+		At: committed, StripeEventID: e.ID, EventType: e.Type, Attempt: e.Attempts,
+		Took: committed.Sub(started), Message: a.Message,
+		StageMicros: map[string]int64{
+			"handle": handled.Sub(started).Microseconds(),
+			"commit": committed.Sub(handled).Microseconds(),
+		},
+	}
+	if r != nil {
+		l.Handler = r.Handler
+	}
+	t.add(stages(l, a)...)
+}
+
+// stages makes the lines of an attempt: one for a plain one, else one a stage.
+func stages(l store.ProcessingLog, a store.Attempt) []store.ProcessingLog {
+	if a.Reason == "" && l.Attempt == 0 {
+		l.Stage, l.Status = "completed", string(a.Status)
+		return []store.ProcessingLog{l}
+	}
+	handle, end := l, l
+	handle.Stage, handle.Status = "handler", "succeeded"
+	handle.Took = time.Duration(l.StageMicros["handle"]) * time.Microsecond
+	switch a.Reason {
+	case "", quotekit.ReasonDatabase:
+		handle.Message = ""
+	case quotekit.ReasonTimeout:
+		handle.Status = "timed_out"
+	default:
+		handle.Status = "failed"
+	}
+	end.Status = string(a.Status)
+	switch a.Status {
+	case quotekit.EventPending:
+		end.Stage = "retry_scheduled"
+	case quotekit.EventDead:
+		end.Stage = "dead_letter"
+	default:
+		end.Stage = "completed"
+	}
+	return []store.ProcessingLog{handle, end}
+}
+
+func (t *Telemetry) add(lines ...store.ProcessingLog) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.buffer)+len(lines) > maxBuffered {
+		t.dropped += len(lines)
+		return
+	}
+	t.buffer = append(t.buffer, lines...)
+}
+
+// Run flushes until ctx ends, and once more after that.
+func (t *Telemetry) Run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			t.flush(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			t.flush(last)
+			return
+		}
+	}
+}
+
+func (t *Telemetry) flush(ctx context.Context) {
+	t.mu.Lock()
+	lines, dropped := t.buffer, t.dropped
+	t.buffer, t.dropped = nil, 0
+	t.mu.Unlock()
+	for len(lines) > 0 {
+		n := min(len(lines), maxFlush)
+		if err := t.store.WriteLogs(ctx, lines[:n]); err != nil {
+			dropped += len(lines)
+			t.logger.Warn("write processing logs", "error", err)
+			break
+		}
+		lines = lines[n:]
+	}
+	if dropped > 0 {
+		t.logger.Warn("processing logs dropped", "lines", dropped)
+	}
+}
