@@ -1,0 +1,64 @@
+# What a developer does here. "make" lists it.
+
+GO ?= go
+TOOL = $(GO) tool -modfile=tools/go.mod
+TIMEOUT ?= 25m
+BENCH ?= .
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: ## run everything on a throwaway database, with simulated Stripe traffic
+	$(GO) run ./cmd/quotekit dev
+
+.PHONY: test
+test: ## run all tests on both databases; starts its own Postgres
+	scripts/with-postgres $(GO) test $$(scripts/race) -timeout $(TIMEOUT) ./...
+
+.PHONY: test-long
+test-long: ## the same with more cases of the random tests
+	QUOTEKIT_TEST_LONG=1 scripts/with-postgres $(GO) test $$(scripts/race) -timeout 2h ./...
+
+.PHONY: bench
+bench: ## measure the service on both databases with durable commits; BENCH=name
+	scripts/with-postgres --durable $(GO) test -run '^$$' -bench '$(BENCH)' -timeout 2h ./app
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME (30s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for name in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: lint
+lint: fmt-check vet staticcheck ## formatting, go vet and staticcheck
+
+.PHONY: fmt
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+
+.PHONY: fmt-check
+fmt-check: ## list the files that are not formatted, and fail if there are any
+	@files=$$($(TOOL) gofumpt -l . && gofmt -l .) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files" | sort -u; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## staticcheck
+	$(TOOL) staticcheck ./...
+
+.PHONY: generate-check
+generate-check: ## fail if go generate changes a file
+	scripts/unchanged $(GO) generate ./...
+
+.PHONY: build
+build: ## build bin/quotekit, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quotekit ./cmd/quotekit
