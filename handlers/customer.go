@@ -9,12 +9,11 @@ import (
 
 // customer handles customer.created, updated and deleted.
 func customer(_ context.Context, e quotekit.Event) (quotekit.Changes, error) {
-	row, c, err := mirrored(e, stripe.DecodeCustomer)
+	d, err := read(e, stripe.DecodeCustomer)
 	if err != nil {
 		return quotekit.Changes{}, err
 	}
-	if row != nil {
-		c.Facts.Claims = claim(e, stripe.MetadataUserID(row.Metadata), quotekit.ClaimCustomerMetadata)
-	}
+	c := lifecycle(e, d.After.StripeCustomerID, d)
+	c.Facts.Claims = claim(e, stripe.MetadataUserID(d.After.Metadata), quotekit.ClaimCustomerMetadata)
 	return quotekit.Changes{Objects: []quotekit.Change{c}}, nil
 }

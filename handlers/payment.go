@@ -11,10 +11,11 @@ import (
 // or void, created, attempt_count, amount_paid, not failed): what is paid or
 // void stays so, and of one attempt's two ends success is the later one.
 func payment(_ context.Context, e quotekit.Event) (quotekit.Changes, error) {
-	row, s, err := snapshot(e, stripe.DecodeInvoice)
+	d, err := read(e, stripe.DecodeInvoice)
 	if err != nil {
 		return quotekit.Changes{}, err
 	}
+	row, s := d.After, snapshot(e, d)
 	s.Order = quotekit.Order{
 		rank(closed(row)),
 		int64(e.Created),

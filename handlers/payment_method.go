@@ -10,16 +10,17 @@ import (
 // paymentMethod handles payment_method.attached and detached. A detached one
 // no longer shows its customer: that stands in previous_attributes, if anywhere.
 func paymentMethod(_ context.Context, e quotekit.Event) (quotekit.Changes, error) {
-	row, s, err := snapshot(e, stripe.DecodePaymentMethod)
+	d, err := read(e, stripe.DecodePaymentMethod)
 	if err != nil {
 		return quotekit.Changes{}, err
 	}
+	row, s := d.After, snapshot(e, d)
 	c := quotekit.Change{Kind: quotekit.KindPaymentMethod, ID: row.StripePaymentMethodID, Snapshot: s}
 	customer := row.StripeCustomerID
 	if s.Stage == quotekit.StageDeleted {
 		c.Facts.DetachedAt = date(e)
-		if before, ok := s.Before.(*quotekit.PaymentMethod); ok && before.StripeCustomerID != nil {
-			customer = before.StripeCustomerID
+		if d.Before != nil && d.Before.StripeCustomerID != nil {
+			customer = d.Before.StripeCustomerID
 		}
 	}
 	if customer != nil {

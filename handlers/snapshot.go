@@ -28,37 +28,43 @@ func stageOf(e quotekit.Event) quotekit.Stage {
 	return quotekit.StageUpdated
 }
 
-// snapshot decodes the object of e as it is after the event and, where the
-// event says so, as it was before. The order is left at the event's created.
-func snapshot[T any, R interface {
-	*T
+// decodeFunc is one of the Decode functions of package stripe.
+type decodeFunc[R any] func(object, previous []byte) (stripe.Decoded[R], error)
+
+// row is a type whose pointer is a row of the mirror.
+type row[R any] interface {
+	*R
 	quotekit.Row
-}](e quotekit.Event, decode func([]byte) (R, error)) (after R, s *quotekit.Snapshot, err error) {
+}
+
+// read decodes the object of e as it is after the event and, where the event
+// says so, as it was before. An object that was just created comes from nothing.
+func read[R any](e quotekit.Event, decode decodeFunc[R]) (d stripe.Decoded[R], err error) {
 	if e.Object == nil {
-		return nil, nil, rejected(e, errNoObject)
+		return d, rejected(e, errNoObject)
 	}
-	after, err = decode(e.Object)
-	if err != nil {
-		return nil, nil, rejected(e, err)
+	previous := e.Previous
+	if stageOf(e) == quotekit.StageCreated {
+		previous = nil
 	}
-	s = &quotekit.Snapshot{
+	if d, err = decode(e.Object, previous); err != nil {
+		return d, rejected(e, err)
+	}
+	return d, nil
+}
+
+// snapshot is what e shows of its object, ordered by the event's created unless
+// the kind has better numbers.
+func snapshot[R any, P row[R]](e quotekit.Event, d stripe.Decoded[R]) *quotekit.Snapshot {
+	s := &quotekit.Snapshot{
 		Order: quotekit.Order{int64(e.Created)},
 		Stage: stageOf(e),
-		After: after,
+		After: P(d.After),
 	}
-	if e.Previous == nil || s.Stage == quotekit.StageCreated {
-		return after, s, nil
+	if d.Before != nil { // a nil pointer in an interface would not be nil
+		s.Before = P(d.Before)
 	}
-	object, err := stripe.ApplyPrevious(e.Object, e.Previous)
-	if err != nil {
-		return nil, nil, rejected(e, err)
-	}
-	before, err := decode(object)
-	if err != nil {
-		return nil, nil, rejected(e, fmt.Errorf("with data.previous_attributes: %w", err))
-	}
-	s.Before = before
-	return after, s, nil
+	return s
 }
 
 // claim returns the claim that e makes for user, nothing if user is empty.

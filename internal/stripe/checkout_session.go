@@ -4,11 +4,11 @@ import "github.com/quotekit/quotekit"
 
 // DecodeCheckoutSession reads a checkout session of any shape. The customer is
 // nil for guests and for some setup sessions.
-func DecodeCheckoutSession(raw []byte) (*quotekit.CheckoutSession, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodeCheckoutSession(object, previous []byte) (Decoded[quotekit.CheckoutSession], error) {
+	return decode(object, previous, readCheckoutSession)
+}
+
+func readCheckoutSession(o *object) *quotekit.CheckoutSession {
 	s := &quotekit.CheckoutSession{
 		StripeCheckoutSessionID: o.id(),
 		StripeCustomerID:        o.ref("customer"),
@@ -30,5 +30,5 @@ func DecodeCheckoutSession(raw []byte) (*quotekit.CheckoutSession, error) {
 	if s.CustomerEmail == nil { // before 2020 there was no customer_details
 		s.CustomerEmail = o.text("customer_email")
 	}
-	return s, o.done()
+	return s
 }

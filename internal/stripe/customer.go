@@ -4,11 +4,11 @@ import "github.com/quotekit/quotekit"
 
 // DecodeCustomer reads a customer of any shape. Before 2019-10 its balance was
 // called account_balance; before 2018 it had neither name nor invoice_settings.
-func DecodeCustomer(raw []byte) (*quotekit.Customer, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodeCustomer(object, previous []byte) (Decoded[quotekit.Customer], error) {
+	return decode(object, previous, readCustomer)
+}
+
+func readCustomer(o *object) *quotekit.Customer {
 	c := &quotekit.Customer{
 		StripeCustomerID:       o.id(),
 		Email:                  o.text("email"),
@@ -25,5 +25,5 @@ func DecodeCustomer(raw []byte) (*quotekit.Customer, error) {
 	if c.Balance == nil {
 		c.Balance = o.integer("account_balance")
 	}
-	return c, o.done()
+	return c
 }

@@ -1,11 +1,6 @@
 package stripe
 
-import (
-	"encoding/json"
-	"errors"
-
-	"github.com/tidwall/gjson"
-)
+import "encoding/json"
 
 // Difference is one field that an event says has changed. Before and After are
 // canonical JSON, cleaned of what jsonb refuses.
@@ -14,31 +9,26 @@ type Difference struct {
 	Before, After json.RawMessage
 }
 
-// Differences lists the members of previous_attributes beside what object now
-// has in their place, sorted by field. Of a hash, After has only the keys that
-// Before has; what is missing is null.
-func Differences(object, previous []byte) ([]Difference, error) {
-	now, before := gjson.ParseBytes(object), gjson.ParseBytes(previous)
-	if !now.IsObject() || !before.IsObject() {
-		return nil, errors.New("data.object or data.previous_attributes is not an object")
-	}
-	current := newObject(now)
-	members := sortedMembers(before)
+// Differences lists the members of previous_attributes beside what the object
+// now has in their place, sorted by field. Of a hash, After has only the keys
+// that Before has; what is missing is null.
+func (d Decoded[R]) Differences() []Difference {
+	members := sortedMembers(d.previous)
 	list := make([]Difference, len(members))
 	for i, m := range members {
 		list[i] = Difference{
 			Field:  m.key,
-			Before: appendCanonical(nil, m.value, 0),
-			After:  appendReduced(nil, current.get(m.key), m.value, 0),
+			Before: appendCanonical(nil, m.value),
+			After:  appendReduced(nil, d.object.get(m.key), m.value),
 		}
 	}
-	return list, nil
+	return list
 }
 
 // appendReduced appends v in canonical JSON, of a hash only the keys that like has.
-func appendReduced(dst []byte, v, like gjson.Result, depth int) []byte {
-	if !v.IsObject() || !like.IsObject() {
-		return appendCanonical(dst, v, depth)
+func appendReduced(dst []byte, v, like value) []byte {
+	if !v.isObject() || !like.isObject() {
+		return appendCanonical(dst, v)
 	}
 	dst = append(dst, '{')
 	for i, m := range sortedMembers(like) {
@@ -46,7 +36,7 @@ func appendReduced(dst []byte, v, like gjson.Result, depth int) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(appendString(dst, m.key), ':')
-		dst = appendReduced(dst, member(v, m.key), m.value, depth+1)
+		dst = appendReduced(dst, v.get(m.key), m.value)
 	}
 	return append(dst, '}')
 }

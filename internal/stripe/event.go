@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
-	"github.com/tidwall/gjson"
 )
 
 // ErrBody means that a body is no event at all: not one JSON object, nested
@@ -48,173 +47,113 @@ func (e *EnvelopeError) Is(target error) bool { return target == ErrEnvelope }
 // kind; the handler that needs them judges them. JSON null counts as missing.
 // The last of equal keys wins.
 func ParseEvent(body []byte) (quotekit.Event, error) {
-	if tooDeep(body) {
-		return quotekit.Event{}, fmt.Errorf("%w: nested deeper than %d", ErrBody, MaxDepth)
+	root, err := parse(string(body))
+	if err != nil {
+		return quotekit.Event{}, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	if !gjson.ValidBytes(body) {
-		return quotekit.Event{}, fmt.Errorf("%w: not JSON", ErrBody)
-	}
-	root := gjson.ParseBytes(body)
-	if !root.IsObject() {
+	if !root.isObject() {
 		return quotekit.Event{}, fmt.Errorf("%w: not a JSON object", ErrBody)
 	}
-	env := readEnvelope(root)
 	e := quotekit.Event{Payload: body}
-	var err error
-	if e.ID, err = envelopeName("id", env.id); err != nil {
+	if e.ID, err = envelopeName("id", root); err != nil {
 		return quotekit.Event{}, err
 	}
-	if e.Type, err = envelopeName("type", env.kind); err != nil {
+	if e.Type, err = envelopeName("type", root); err != nil {
 		return quotekit.Event{}, err
 	}
-	return e, env.fill(&e, body)
+	return e, fillEnvelope(&e, root, body)
 }
 
-// envelope has the members of an event that we read.
-type envelope struct {
-	id, kind, object, account, apiVersion, livemode, created, data, related gjson.Result
-}
-
-func readEnvelope(root gjson.Result) (env envelope) {
-	root.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "id":
-			env.id = v
-		case "type":
-			env.kind = v
-		case "object":
-			env.object = v
-		case "account":
-			env.account = v
-		case "api_version":
-			env.apiVersion = v
-		case "livemode":
-			env.livemode = v
-		case "created":
-			env.created = v
-		case "data":
-			env.data = v
-		case "related_object":
-			env.related = v
-		}
-		return true
-	})
-	return env
-}
-
-func envelopeName(field string, v gjson.Result) (string, error) {
+func envelopeName(field string, root value) (string, error) {
+	v := root.get(field)
 	switch {
-	case v.Type == gjson.Null:
+	case v.missing():
 		return "", fmt.Errorf("%w: no %s", ErrBody, field)
-	case v.Type != gjson.String:
+	case !v.isString():
 		return "", fmt.Errorf("%w: %s is not a string", ErrBody, field)
-	case !isName(v.Str):
+	case !isName(v.str()):
 		return "", fmt.Errorf("%w: %s is empty, longer than %d characters or has control characters", ErrBody, field, maxID)
 	}
-	return v.Str, nil
+	return v.str(), nil
 }
 
-// fill reads everything but id and type, goes on after a field of the wrong
-// kind, and returns the first one as the error.
-func (env *envelope) fill(e *quotekit.Event, body []byte) error {
+// fillEnvelope reads everything but id and type. It goes on after a field of
+// the wrong kind and returns the first one as the error.
+func fillEnvelope(e *quotekit.Event, root value, body []byte) error {
 	var first error
-	wrong := func(field, want string) {
-		if first == nil {
+	check := func(ok bool, field, want string) {
+		if !ok && first == nil {
 			first = &EnvelopeError{Field: field, Want: want}
 		}
 	}
-	thin := env.object.Type == gjson.String && env.object.Str == "v2.core.event"
-
-	switch {
-	case env.account.Type == gjson.String && (env.account.Str == "" || isName(env.account.Str)):
-		e.Account = env.account.Str
-	case env.account.Type != gjson.Null:
-		wrong("account", "an account id")
-	}
-	switch {
-	case env.apiVersion.Type == gjson.String && (env.apiVersion.Str == "" || isName(env.apiVersion.Str)):
-		e.APIVersion = env.apiVersion.Str
-	case env.apiVersion.Type != gjson.Null:
-		wrong("api_version", "a version")
-	}
-	switch env.livemode.Type {
-	case gjson.True:
-		e.Livemode = true
-	case gjson.False, gjson.Null:
-	default:
-		wrong("livemode", "a boolean")
-	}
 	var ok bool
-	if e.Created, ok = eventTime(env.created, thin); !ok {
-		wrong("created", "a time")
-	}
+	e.Account, ok = optionalName(root.get("account"))
+	check(ok, "account", "an account id")
+	e.APIVersion, ok = optionalName(root.get("api_version"))
+	check(ok, "api_version", "a version")
+	livemode := root.get("livemode").kind()
+	e.Livemode = livemode == isTrue
+	check(livemode <= isTrue, "livemode", "a boolean")
+
+	thin := root.get("object").str() == "v2.core.event"
+	e.Created, ok = eventTime(root.get("created"), thin)
+	check(ok, "created", "a time")
 	if thin {
-		switch {
-		case env.related.IsObject():
-			e.ObjectID = objectID(env.related)
-		case env.related.Type != gjson.Null:
-			wrong("related_object", "an object")
-		}
+		related := root.get("related_object")
+		check(related.missing() || related.isObject(), "related_object", "an object")
+		e.ObjectID = objectID(related)
 	}
-	switch {
-	case env.data.IsObject():
-		readData(e, env.data, body)
-	case env.data.Type != gjson.Null:
-		wrong("data", "an object")
+	data := root.get("data")
+	check(data.missing() || data.isObject(), "data", "an object")
+	object := data.get("object")
+	if object.isObject() {
+		e.ObjectID = objectID(object)
 	}
+	e.Object = within(body, object)
+	e.Previous = within(body, data.get("previous_attributes"))
 	return first
 }
 
-func readData(e *quotekit.Event, data gjson.Result, body []byte) {
-	var object gjson.Result
-	data.ForEach(func(k, v gjson.Result) bool {
-		switch k.Str {
-		case "object":
-			object = v
-		case "previous_attributes":
-			e.Previous = within(body, v)
-		}
-		return true
-	})
-	e.Object = within(body, object)
-	if object.IsObject() {
-		e.ObjectID = objectID(object)
+// optionalName reads a string that may be missing or empty.
+func optionalName(v value) (name string, ok bool) {
+	name = v.str()
+	ok = v.missing() || v.isString() && (name == "" || isName(name))
+	if !ok {
+		name = ""
 	}
+	return name, ok
 }
 
 // within returns the bytes of v in the body it was parsed from, nil for null.
-func within(body []byte, v gjson.Result) []byte {
-	if v.Type == gjson.Null {
+func within(body []byte, v value) []byte {
+	if v.missing() {
 		return nil
 	}
-	end := v.Index + len(v.Raw)
-	return body[v.Index:end:end]
+	start, end := v.span()
+	if v.isString() {
+		start, end = start-1, end+1
+	}
+	return body[start:end:end]
 }
 
 // objectID returns the id of an object, or nothing if it has no usable one:
 // whether one is needed is the handler's question.
-func objectID(object gjson.Result) (id string) {
-	object.ForEach(func(k, v gjson.Result) bool {
-		if k.Str == "id" {
-			id = ""
-			if v.Type == gjson.String && isName(v.Str) {
-				id = v.Str
-			}
-		}
-		return true
-	})
-	return id
+func objectID(object value) string {
+	if id := object.get("id").str(); isName(id) {
+		return id
+	}
+	return ""
 }
 
 // eventTime reads created: Unix seconds, or RFC 3339 in a thin event.
-func eventTime(v gjson.Result, thin bool) (quotekit.Seconds, bool) {
+func eventTime(v value, thin bool) (quotekit.Seconds, bool) {
 	switch {
-	case v.Type == gjson.Null:
+	case v.missing():
 		return 0, true
-	case v.Type == gjson.Number:
-		return parseSeconds(v.Raw)
-	case v.Type == gjson.String && thin:
-		if t, err := time.Parse(time.RFC3339, v.Str); err == nil {
+	case v.kind() == isNumber:
+		return parseSeconds(v.raw())
+	case v.isString() && thin:
+		if t, err := time.Parse(time.RFC3339, v.str()); err == nil {
 			return quotekit.Seconds(t.Unix()), true
 		}
 	}

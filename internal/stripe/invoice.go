@@ -10,11 +10,11 @@ import (
 // DecodeInvoice reads an invoice of any shape. Where the new shape has moved or
 // dropped a field, the row has one column for both: the subscription (parent),
 // the tax (the sum of total_taxes), paid (the status).
-func DecodeInvoice(raw []byte) (*quotekit.Invoice, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodeInvoice(object, previous []byte) (Decoded[quotekit.Invoice], error) {
+	return decode(object, previous, readInvoice)
+}
+
+func readInvoice(o *object) *quotekit.Invoice {
 	transitions := o.hash("status_transitions")
 	i := &quotekit.Invoice{
 		StripeInvoiceID:      o.id(),
@@ -50,7 +50,7 @@ func DecodeInvoice(raw []byte) (*quotekit.Invoice, error) {
 		paid := *i.Status == "paid"
 		i.Paid = &paid
 	}
-	return i, o.done()
+	return i
 }
 
 // readParent reads what the new shape keeps in parent. Only a parent of the

@@ -1,46 +1,13 @@
 package stripe
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/quotekit/quotekit"
-	"github.com/tidwall/gjson"
 )
-
-// MaxDepth is how deep a body may be nested. Stripe's objects stay below 20;
-// the bound keeps recursive readers, ours and Postgres', off their stack limit.
-const MaxDepth = 512
-
-// tooDeep reports whether text is nested deeper than [MaxDepth]. It needs no
-// valid JSON and does not recurse.
-func tooDeep(text []byte) bool {
-	// Depth cannot exceed the number of openings, and counting is vectorised.
-	if bytes.Count(text, []byte{'{'})+bytes.Count(text, []byte{'['}) <= MaxDepth {
-		return false
-	}
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			for i++; i < len(text) && text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			if depth++; depth > MaxDepth {
-				return true
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return false
-}
 
 // CleanJSON returns payload as JSON text that Postgres' jsonb accepts: U+0000
 // is removed, lone surrogates and bytes that are not UTF-8 become U+FFFD, and a
@@ -49,21 +16,22 @@ func tooDeep(text []byte) bool {
 // A payload that is not JSON, or nested deeper than [MaxDepth], is returned as
 // one JSON string, so that the result is valid whatever comes in.
 func CleanJSON(payload []byte) string {
-	if tooDeep(payload) || !gjson.ValidBytes(payload) {
-		return string(appendString(nil, cleanText(string(payload))))
+	text := string(payload)
+	if _, err := parse(text); err != nil {
+		return string(appendString(nil, cleanText(text)))
 	}
 	out := make([]byte, 0, len(payload)+16)
-	for i := 0; i < len(payload); {
-		c := payload[i]
+	for i := 0; i < len(text); {
+		c := text[i]
 		switch {
 		case c == '"':
-			out, i = appendCleanString(out, payload, i)
+			out, i = appendCleanString(out, text, i)
 		case c == '-' || c >= '0' && c <= '9':
 			end := i + 1
-			for end < len(payload) && strings.IndexByte("0123456789+-.eE", payload[end]) >= 0 {
+			for end < len(text) && strings.IndexByte("0123456789+-.eE", text[end]) >= 0 {
 				end++
 			}
-			out = appendNumber(out, string(payload[i:end]))
+			out = appendNumber(out, text[i:end])
 			i = end
 		default:
 			out = append(out, c)
@@ -75,7 +43,7 @@ func CleanJSON(payload []byte) string {
 
 // appendCleanString copies the JSON string that begins at in[i], cleaned, and
 // returns the position behind it.
-func appendCleanString(out, in []byte, i int) ([]byte, int) {
+func appendCleanString(out []byte, in string, i int) ([]byte, int) {
 	out = append(out, '"')
 	i++
 	for in[i] != '"' {
@@ -100,18 +68,12 @@ func appendCleanString(out, in []byte, i int) ([]byte, int) {
 			out = append(out, in[i])
 			i++
 		default:
-			r, size := utf8.DecodeRune(in[i:])
+			r, size := utf8.DecodeRuneInString(in[i:])
 			out = utf8.AppendRune(out, r)
 			i += size
 		}
 	}
 	return append(out, '"'), i + 1
-}
-
-// hexUnit reads the four hexadecimal digits at the start of b, which valid JSON has there.
-func hexUnit(b []byte) uint64 {
-	unit, _ := strconv.ParseUint(string(b[:4]), 16, 32)
-	return unit
 }
 
 // appendNumber appends a number, or a string where numeric would overflow
@@ -135,33 +97,32 @@ func appendNumber(dst []byte, raw string) []byte {
 
 // canonical returns v as canonical JSON: keys sorted, no white space, strings
 // cleaned, the last of equal keys kept.
-func canonical(v gjson.Result) quotekit.JSON {
-	return quotekit.JSON(appendCanonical(make([]byte, 0, len(v.Raw)), v, 0))
+func canonical(v value) quotekit.JSON {
+	return quotekit.JSON(appendCanonical(nil, v))
 }
 
-func appendCanonical(dst []byte, v gjson.Result, depth int) []byte {
-	switch {
-	case v.Type == gjson.String:
-		return appendString(dst, cleanText(v.Str))
-	case v.Type == gjson.Number:
-		return appendNumber(dst, v.Raw)
-	case v.Type == gjson.True:
+// appendCanonical recurses no deeper than the parser let it: [MaxDepth].
+func appendCanonical(dst []byte, v value) []byte {
+	switch v.kind() {
+	case isString:
+		return appendString(dst, cleanText(v.str()))
+	case isNumber:
+		return appendNumber(dst, v.raw())
+	case isTrue:
 		return append(dst, "true"...)
-	case v.Type == gjson.False:
+	case isFalse:
 		return append(dst, "false"...)
-	case v.Type == gjson.Null, depth > MaxDepth:
+	case isNull:
 		return append(dst, "null"...)
-	case v.IsArray():
+	case isArray:
 		dst = append(dst, '[')
-		first := true
-		v.ForEach(func(_, e gjson.Result) bool {
-			if !first {
+		i := 0
+		for e := range v.all() {
+			if i++; i > 1 {
 				dst = append(dst, ',')
 			}
-			first = false
-			dst = appendCanonical(dst, e, depth+1)
-			return true
-		})
+			dst = appendCanonical(dst, e)
+		}
 		return append(dst, ']')
 	}
 	dst = append(dst, '{')
@@ -169,27 +130,25 @@ func appendCanonical(dst []byte, v gjson.Result, depth int) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, m.key)
-		dst = append(dst, ':')
-		dst = appendCanonical(dst, m.value, depth+1)
+		dst = append(appendString(dst, m.key), ':')
+		dst = appendCanonical(dst, m.value)
 	}
 	return append(dst, '}')
 }
 
-type pair struct {
+type member struct {
 	key   string
-	value gjson.Result
+	value value
 }
 
-// sortedMembers lists the members of a JSON object by cleaned key, the last of
+// sortedMembers lists the members of an object by cleaned key, the last of
 // equal keys only.
-func sortedMembers(v gjson.Result) []pair {
-	var all []pair
-	v.ForEach(func(k, e gjson.Result) bool {
-		all = append(all, pair{cleanText(k.Str), e})
-		return true
-	})
-	slices.SortStableFunc(all, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+func sortedMembers(v value) []member {
+	all := make([]member, 0, 8)
+	for m := range v.all() {
+		all = append(all, member{cleanText(m.name()), m})
+	}
+	slices.SortStableFunc(all, func(a, b member) int { return strings.Compare(a.key, b.key) })
 	unique := all[:0]
 	for i, m := range all {
 		if i+1 < len(all) && all[i+1].key == m.key {

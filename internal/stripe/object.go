@@ -2,18 +2,18 @@ package stripe
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/quotekit/quotekit"
-	"github.com/tidwall/gjson"
 )
 
 // object reads one JSON object field by field. A field that is null or missing
 // reads as nil; one of the wrong JSON kind reads as nil too and is kept as the
-// error, of which [object.done] returns the first. So a decoder is a struct
-// literal that lists which field is read as what, and one check at the end.
+// error, of which [readAll] returns the first. So a decoder is a struct
+// literal that lists which field is read as what.
 type object struct {
-	members []field
+	value
 	// parent, name and index say where the object stands, for the error's text.
 	parent *object
 	name   string
@@ -21,48 +21,30 @@ type object struct {
 	first  *error
 }
 
-type field struct {
-	key   string
-	value gjson.Result
-}
-
-// openObject begins to read raw, which must be a JSON object.
-func openObject(raw []byte) (*object, error) {
-	v := gjson.ParseBytes(raw)
-	if !v.IsObject() {
-		return nil, errors.New("data.object is not an object")
+// parseHash parses text, which must be one JSON object; place names it in the error.
+func parseHash(place string, text []byte) (value, error) {
+	v, err := parse(string(text))
+	if err != nil || !v.isObject() {
+		return v, errors.New(place + " is not an object")
 	}
-	return newObject(v), nil
+	return v, nil
 }
 
-func newObject(v gjson.Result) *object {
-	o := &object{index: -1, first: new(error), members: make([]field, 0, 48)}
-	o.fill(v)
-	return o
-}
-
-func (o *object) fill(v gjson.Result) {
-	v.ForEach(func(k, v gjson.Result) bool {
-		o.members = append(o.members, field{k.Str, v})
-		return true
-	})
-}
-
-// done returns the first error of the object and of all that were read from it.
-func (o *object) done() error { return *o.first }
-
-// get returns the value of key, the last one if there are several.
-func (o *object) get(key string) gjson.Result {
-	for i := len(o.members) - 1; i >= 0; i-- {
-		if o.members[i].key == key {
-			return o.members[i].value
-		}
+// readAll reads an object; the error is the first field's of a wrong kind,
+// with prefix before it.
+func readAll[R any](v value, prefix string, read func(*object) *R) (*R, error) {
+	o := newObject(v)
+	row := read(o)
+	if *o.first != nil {
+		return nil, fmt.Errorf("%s%w", prefix, *o.first)
 	}
-	return gjson.Result{}
+	return row, nil
 }
+
+func newObject(v value) *object { return &object{value: v, index: -1, first: new(error)} }
 
 // has reports whether key is there and not null.
-func (o *object) has(key string) bool { return o.get(key).Type != gjson.Null }
+func (o *object) has(key string) bool { return !o.get(key).missing() }
 
 // wrong keeps the error "<path> is not <want>". It never holds a value.
 func (o *object) wrong(key, want string) {
@@ -86,21 +68,21 @@ func (o *object) path(key string) string {
 // id reads the object's own id, which must be there.
 func (o *object) id() string {
 	v := o.get("id")
-	if v.Type != gjson.String || !isName(v.Str) {
+	if !v.isString() || !isName(v.str()) {
 		o.wrong("id", "an id")
 		return ""
 	}
-	return v.Str
+	return v.str()
 }
 
 // text reads a string, cleaned.
 func (o *object) text(key string) *string {
 	v := o.get(key)
-	switch v.Type {
-	case gjson.String:
-		s := cleanText(v.Str)
+	switch v.kind() {
+	case isString:
+		s := cleanText(v.str())
 		return &s
-	case gjson.Null:
+	case isNull:
 	default:
 		o.wrong(key, "a string")
 	}
@@ -111,29 +93,29 @@ func (o *object) text(key string) *string {
 // is a {"deleted": true} stub. An empty string refers to nothing.
 func (o *object) ref(key string) *string {
 	v := o.get(key)
-	if v.IsObject() {
-		v = member(v, "id")
-	} else if v.Type == gjson.Null {
+	if v.isObject() {
+		v = v.get("id")
+	} else if v.missing() {
 		return nil
 	}
-	if v.Type == gjson.String && v.Str == "" {
+	if v.isString() && v.raw() == "" {
 		return nil
 	}
-	if v.Type != gjson.String || !isName(v.Str) {
+	if !v.isString() || !isName(v.str()) {
 		o.wrong(key, "an id or an object with one")
 		return nil
 	}
-	id := v.Str
+	id := v.str()
 	return &id
 }
 
 // integer reads a whole number that fits into 64 bits. Money is read with it.
 func (o *object) integer(key string) *int64 {
 	v := o.get(key)
-	if v.Type == gjson.Null {
+	if v.missing() {
 		return nil
 	}
-	if n, ok := parseInteger(v.Raw); ok {
+	if n, ok := parseInteger(v.raw()); ok && v.kind() == isNumber {
 		return &n
 	}
 	o.wrong(key, "an integer")
@@ -143,10 +125,10 @@ func (o *object) integer(key string) *int64 {
 // seconds reads a Unix time.
 func (o *object) seconds(key string) *quotekit.Seconds {
 	v := o.get(key)
-	if v.Type == gjson.Null {
+	if v.missing() {
 		return nil
 	}
-	if s, ok := parseSeconds(v.Raw); ok {
+	if s, ok := parseSeconds(v.raw()); ok && v.kind() == isNumber {
 		return &s
 	}
 	o.wrong(key, "a time in Unix seconds")
@@ -155,11 +137,11 @@ func (o *object) seconds(key string) *quotekit.Seconds {
 
 func (o *object) boolean(key string) *bool {
 	v := o.get(key)
-	switch v.Type {
-	case gjson.True, gjson.False:
-		b := v.Type == gjson.True
+	switch k := v.kind(); k {
+	case isTrue, isFalse:
+		b := k == isTrue
 		return &b
-	case gjson.Null:
+	case isNull:
 	default:
 		o.wrong(key, "a boolean")
 	}
@@ -169,14 +151,14 @@ func (o *object) boolean(key string) *bool {
 // decimal reads a decimal number written as a string, like "0.000381".
 func (o *object) decimal(key string) *string {
 	v := o.get(key)
-	if v.Type == gjson.Null {
+	if v.missing() {
 		return nil
 	}
-	if v.Type != gjson.String || !isDecimal(v.Str) {
+	if !v.isString() || !isDecimal(v.str()) {
 		o.wrong(key, "a decimal number in a string")
 		return nil
 	}
-	s := v.Str
+	s := v.str()
 	return &s
 }
 
@@ -184,9 +166,9 @@ func (o *object) decimal(key string) *string {
 func (o *object) json(key string) quotekit.JSON {
 	v := o.get(key)
 	switch {
-	case v.IsObject():
+	case v.isObject():
 		return canonical(v)
-	case v.Type != gjson.Null:
+	case !v.missing():
 		o.wrong(key, "an object")
 	}
 	return ""
@@ -194,63 +176,49 @@ func (o *object) json(key string) quotekit.JSON {
 
 // metadata reads a hash of strings as canonical JSON.
 func (o *object) metadata(key string) quotekit.JSON {
-	j := o.json(key)
-	if j != "" {
-		o.get(key).ForEach(func(_, v gjson.Result) bool {
-			if v.Type != gjson.String {
-				o.wrong(key, "a hash of strings")
-			}
-			return v.Type == gjson.String
-		})
+	for v := range o.get(key).all() {
+		if !v.isString() {
+			o.wrong(key, "a hash of strings")
+			return ""
+		}
 	}
-	return j
+	return o.json(key)
 }
 
 // hash opens a hash within o; null and missing open as one without members.
 func (o *object) hash(key string) *object {
 	v := o.get(key)
-	h := &object{parent: o, name: key, index: -1, first: o.first}
-	switch {
-	case v.IsObject():
-		h.fill(v)
-	case v.Type != gjson.Null:
+	if !v.missing() && !v.isObject() {
 		o.wrong(key, "an object")
 	}
-	return h
+	return &object{value: v, parent: o, name: key, index: -1, first: o.first}
 }
 
-// array lists the elements of an array, with nil for null and missing.
-func (o *object) array(key string) []gjson.Result {
+// array returns an array, with a missing value for one that is null.
+func (o *object) array(key string) value {
 	v := o.get(key)
-	switch {
-	case v.IsArray():
-		elements := make([]gjson.Result, 0, 4)
-		v.ForEach(func(_, e gjson.Result) bool {
-			elements = append(elements, e)
-			return true
-		})
-		return elements
-	case v.Type != gjson.Null:
+	if v.isArray() {
+		return v
+	}
+	if !v.missing() {
 		o.wrong(key, "an array")
 	}
-	return nil
+	return value{}
 }
 
-// objects opens every element of an array of objects.
+// objects opens every element of an array of objects, with nil for null and missing.
 func (o *object) objects(key string) []*object {
-	elements := o.array(key)
-	if elements == nil {
+	array := o.array(key)
+	if array.missing() {
 		return nil
 	}
-	list := make([]*object, 0, len(elements))
-	for i, e := range elements {
-		if !e.IsObject() {
+	list := make([]*object, 0, 4)
+	for e := range array.all() {
+		if !e.isObject() {
 			o.wrong(key, "an array of objects")
 			continue
 		}
-		element := &object{parent: o, name: key, index: i, first: o.first}
-		element.fill(e)
-		list = append(list, element)
+		list = append(list, &object{value: e, parent: o, name: key, index: len(list), first: o.first})
 	}
 	return list
 }
@@ -263,17 +231,6 @@ func (o *object) list(key string) (elements []*object, cut bool) {
 	more, total := l.boolean("has_more"), l.integer("total_count")
 	cut = elements == nil || more != nil && *more || total != nil && *total > int64(len(elements))
 	return elements, cut
-}
-
-// member returns the value of one key of a JSON object, the last if there are several.
-func member(v gjson.Result, key string) (found gjson.Result) {
-	v.ForEach(func(k, e gjson.Result) bool {
-		if k.Str == key {
-			found = e
-		}
-		return true
-	})
-	return found
 }
 
 func isDecimal(s string) bool {

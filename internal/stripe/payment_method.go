@@ -5,11 +5,11 @@ import "github.com/quotekit/quotekit"
 // DecodePaymentMethod reads a payment method of any shape: the fields all have
 // in common, and those of the hash that is named like its type. Of a type that
 // is not in knownMethods it takes what has the expected kind and leaves the rest.
-func DecodePaymentMethod(raw []byte) (*quotekit.PaymentMethod, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodePaymentMethod(object, previous []byte) (Decoded[quotekit.PaymentMethod], error) {
+	return decode(object, previous, readPaymentMethod)
+}
+
+func readPaymentMethod(o *object) *quotekit.PaymentMethod {
 	p := &quotekit.PaymentMethod{
 		StripePaymentMethodID: o.id(),
 		Type:                  o.text("type"),
@@ -31,7 +31,7 @@ func DecodePaymentMethod(raw []byte) (*quotekit.PaymentMethod, error) {
 		p.Country = own.text("country")
 		p.Email = own.text("email")
 	}
-	return p, o.done()
+	return p
 }
 
 // knownMethods are the types whose hash we know field by field.
@@ -46,7 +46,7 @@ func ownHash(o *object, kind *string) *object {
 		return nil
 	case knownMethods[*kind]:
 		return o.hash(*kind)
-	case !o.get(*kind).IsObject():
+	case !o.get(*kind).isObject():
 		return nil
 	}
 	return newObject(o.get(*kind)) // errors in here are its own

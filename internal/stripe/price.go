@@ -5,11 +5,11 @@ import "github.com/quotekit/quotekit"
 // DecodePrice reads a price of any shape. UnitAmount stays nil where Stripe
 // says null (tiered, fractional and customer-chosen amounts), which is not the
 // same as a price of 0.
-func DecodePrice(raw []byte) (*quotekit.Price, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodePrice(object, previous []byte) (Decoded[quotekit.Price], error) {
+	return decode(object, previous, readPrice)
+}
+
+func readPrice(o *object) *quotekit.Price {
 	recurring := o.hash("recurring")
 	p := &quotekit.Price{
 		StripePriceID:     o.id(),
@@ -32,5 +32,5 @@ func DecodePrice(raw []byte) (*quotekit.Price, error) {
 		Metadata:          o.metadata("metadata"),
 		StripeCreatedAt:   o.seconds("created"),
 	}
-	return p, o.done()
+	return p
 }

@@ -1,16 +1,13 @@
 package stripe
 
-import (
-	"github.com/quotekit/quotekit"
-	"github.com/tidwall/gjson"
-)
+import "github.com/quotekit/quotekit"
 
 // DecodeProduct reads a product of any shape.
-func DecodeProduct(raw []byte) (*quotekit.Product, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodeProduct(object, previous []byte) (Decoded[quotekit.Product], error) {
+	return decode(object, previous, readProduct)
+}
+
+func readProduct(o *object) *quotekit.Product {
 	p := &quotekit.Product{
 		StripeProductID: o.id(),
 		Active:          o.boolean("active"),
@@ -23,18 +20,17 @@ func DecodeProduct(raw []byte) (*quotekit.Product, error) {
 		StripeUpdatedAt: o.seconds("updated"),
 		StripeCreatedAt: o.seconds("created"),
 	}
-	return p, o.done()
+	return p
 }
 
 func firstImage(o *object) *string {
-	images := o.array("images")
-	if len(images) == 0 {
-		return nil
+	for image := range o.array("images").all() {
+		if !image.isString() {
+			o.wrong("images", "an array of strings")
+			return nil
+		}
+		url := cleanText(image.str())
+		return &url
 	}
-	if images[0].Type != gjson.String {
-		o.wrong("images", "an array of strings")
-		return nil
-	}
-	url := cleanText(images[0].Str)
-	return &url
+	return nil
 }

@@ -14,12 +14,13 @@ type SetupIntent struct {
 }
 
 // DecodeSetupIntent reads a setup intent of any shape.
-func DecodeSetupIntent(raw []byte) (*SetupIntent, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
-	s := &SetupIntent{
+func DecodeSetupIntent(object []byte) (*SetupIntent, error) {
+	d, err := decode(object, nil, readSetupIntent)
+	return d.After, err
+}
+
+func readSetupIntent(o *object) *SetupIntent {
+	return &SetupIntent{
 		ID:              o.id(),
 		CustomerID:      o.ref("customer"),
 		PaymentMethodID: o.ref("payment_method"),
@@ -27,5 +28,4 @@ func DecodeSetupIntent(raw []byte) (*SetupIntent, error) {
 		MandateID:       o.ref("mandate"),
 		Metadata:        o.metadata("metadata"),
 	}
-	return s, o.done()
 }

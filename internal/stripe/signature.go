@@ -104,7 +104,7 @@ func readHeader(header string) (at time.Time, signed bool, err error) {
 			}
 			at = time.Unix(seconds, 0)
 		case "v1":
-			signed = signed || isHex(value)
+			signed = signed || len(value)%2 == 0 && areHex(value)
 		}
 	}
 	return at, signed, nil
@@ -116,14 +116,4 @@ func computeMAC(body []byte, secret string, at time.Time) []byte {
 	mac.Write([]byte{'.'})
 	mac.Write(body) // the body is hashed in place, never copied behind the time
 	return mac.Sum(nil)
-}
-
-func isHex(s string) bool {
-	for i := range len(s) {
-		c := s[i] | 0x20
-		if (s[i] < '0' || s[i] > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return len(s)%2 == 0
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/quotekit/quotekit"
-	"github.com/tidwall/gjson"
 )
 
 // DecodeSubscription reads a subscription with its items.
@@ -14,11 +13,11 @@ import (
 // subscription without one takes that of the item that ends first, as Stripe
 // does where it needs one date. Price and quantity are those of the first item;
 // without items, those of the top-level plan.
-func DecodeSubscription(raw []byte) (*quotekit.Subscription, error) {
-	o, err := openObject(raw)
-	if err != nil {
-		return nil, err
-	}
+func DecodeSubscription(object, previous []byte) (Decoded[quotekit.Subscription], error) {
+	return decode(object, previous, readSubscription)
+}
+
+func readSubscription(o *object) *quotekit.Subscription {
 	s := &quotekit.Subscription{
 		StripeSubscriptionID:   o.id(),
 		StripeCustomerID:       o.ref("customer"),
@@ -50,7 +49,7 @@ func DecodeSubscription(raw []byte) (*quotekit.Subscription, error) {
 		plan, quantity = s.Items[0].StripePriceID, s.Items[0].Quantity
 	}
 	s.StripePriceID, s.Quantity = plan, quantity
-	return s, o.done()
+	return s
 }
 
 // items reads the list of items. An id that stands in it twice counts once,
@@ -92,7 +91,7 @@ func priceOf(o *object) (price, product *string) {
 			break
 		}
 		price = o.ref(key)
-		if o.get(key).IsObject() {
+		if o.get(key).isObject() {
 			product = o.hash(key).ref("product")
 		}
 	}
@@ -135,22 +134,21 @@ func discounts(o *object) quotekit.JSON {
 		single = readDiscount(o.hash("discount"))
 	}
 	elements := o.array("discounts")
-	if elements == nil && single == nil {
+	if elements.missing() && single == nil {
 		return ""
 	}
-	list := make([]discount, 0, len(elements)+1)
-	for i, e := range elements {
+	list := make([]discount, 0, 1)
+	for e := range elements.all() {
 		switch {
-		case e.Type == gjson.String && isName(e.Str):
-			d := discount{ID: &e.Str}
-			if single != nil && single.ID != nil && *single.ID == e.Str {
+		case e.isString() && isName(e.str()):
+			id := e.str()
+			d := discount{ID: &id}
+			if single != nil && single.ID != nil && *single.ID == id {
 				d.Coupon = single.Coupon
 			}
 			list = append(list, d)
-		case e.IsObject():
-			element := &object{parent: o, name: "discounts", index: i, first: o.first}
-			element.fill(e)
-			list = append(list, *readDiscount(element))
+		case e.isObject():
+			list = append(list, *readDiscount(&object{value: e, parent: o, name: "discounts", index: len(list), first: o.first}))
 		default:
 			o.wrong("discounts", "an array of ids or objects")
 		}

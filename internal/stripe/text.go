@@ -1,8 +1,10 @@
 package stripe
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -76,4 +78,63 @@ func appendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// unescape returns the text that the inside of a JSON string stands for; a
+// lone surrogate becomes U+FFFD. The string has been checked by the parser.
+func unescape(s string) string {
+	dst := make([]byte, 0, len(s))
+	for i := 0; i < len(s); {
+		if s[i] != '\\' {
+			dst = append(dst, s[i])
+			i++
+			continue
+		}
+		switch c := s[i+1]; c {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r := hexUnit(s[i+2:])
+			if utf16.IsSurrogate(r) {
+				low := rune(-1)
+				if strings.HasPrefix(s[i+6:], `\u`) {
+					low = hexUnit(s[i+8:])
+				}
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+			i += 4
+		default:
+			dst = append(dst, c)
+		}
+		i += 2
+	}
+	return string(dst)
+}
+
+// hexUnit reads the four hexadecimal digits at the start of s.
+func hexUnit(s string) rune {
+	unit, _ := strconv.ParseUint(s[:4], 16, 16)
+	return rune(unit)
+}
+
+// areHex reports whether s has only hexadecimal digits.
+func areHex(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if (s[i] < '0' || s[i] > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }

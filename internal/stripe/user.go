@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/quotekit/quotekit"
-	"github.com/tidwall/gjson"
 )
 
 // userKeys are the metadata keys that may hold the application's user, best first.
@@ -23,7 +22,7 @@ func UserID(s string) string {
 				return ""
 			}
 		default:
-			if !isHex(s[i:i+1] + "0") {
+			if !areHex(s[i : i+1]) {
 				return ""
 			}
 		}
@@ -37,17 +36,12 @@ func MetadataUserID(metadata quotekit.JSON) string {
 	if len(metadata) < 36 {
 		return ""
 	}
-	var found [len(userKeys)]string
-	gjson.Parse(string(metadata)).ForEach(func(k, v gjson.Result) bool {
-		for i, key := range userKeys {
-			if k.Str == key {
-				found[i] = UserID(v.Str)
-			}
-		}
-		return true
-	})
-	for _, id := range found {
-		if id != "" {
+	hash, err := parse(string(metadata))
+	if err != nil {
+		return ""
+	}
+	for _, key := range userKeys {
+		if id := UserID(hash.get(key).str()); id != "" {
 			return id
 		}
 	}
