@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/quotekit/quotekit"
 )
 
@@ -69,7 +71,8 @@ func (s *Store) DeadLetters(ctx context.Context, f DeadLetterFilter, p Page) (le
 	letters, err = queryAll(ctx, s.reader, selectDeadLetters+fromDeadLetters+end, q.args,
 		func(r interface{ Scan(...any) error }) (DeadLetterRecord, error) {
 			var d DeadLetterRecord
-			return d, r.Scan(d.targets()...)
+			err := r.Scan(d.targets()...)
+			return d, err
 		})
 	if err != nil {
 		return nil, "", fmt.Errorf("list dead letters: %w", err)
@@ -81,8 +84,12 @@ func (s *Store) DeadLetters(ctx context.Context, f DeadLetterFilter, p Page) (le
 // DeadLetter reads a dead letter by its own id or by that of its event. It
 // fails with [quotekit.ENotFound].
 func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetterRecord, error) {
-	const query = selectDeadLetters + `, d.event_data` + fromDeadLetters + `
-WHERE CAST(d.id AS TEXT) = $1 OR d.stripe_event_id = $1
+	column := "d.stripe_event_id"
+	if uuid.Validate(id) == nil {
+		column = "d.id"
+	}
+	query := selectDeadLetters + `, d.event_data` + fromDeadLetters + `
+WHERE ` + column + ` = $1
 ORDER BY d.last_failed_at DESC
 LIMIT 1`
 	var (

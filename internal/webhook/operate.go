@@ -17,17 +17,10 @@ type Operator struct {
 	routes Routes
 }
 
-// Act is who does something, and why.
-type Act struct {
-	Actor     string
-	Reason    string
-	RequestID string
-}
-
 // Replay makes an event pending again, at once, and returns its status after
 // that. A completed event stays as it is: its effects are in the tables and
 // happen once. It fails with [quotekit.ENotFound].
-func (o *Operator) Replay(ctx context.Context, eventID string, act Act) (quotekit.EventStatus, error) {
+func (o *Operator) Replay(ctx context.Context, eventID string, act quotekit.Act) (quotekit.EventStatus, error) {
 	e, err := o.store.PendingEvent(ctx, eventID)
 	if err != nil {
 		return "", err
@@ -44,7 +37,7 @@ func (o *Operator) Replay(ctx context.Context, eventID string, act Act) (quoteki
 				return err
 			}
 		}
-		return tx.Audit(ctx, []store.AuditEntry{act.entry(store.AuditReplay, eventID, "", e.Status, status)})
+		return tx.Audit(ctx, []store.AuditEntry{auditAct(act, store.AuditReplay, eventID, "", e.Status, status)})
 	})
 	if err != nil {
 		return "", fmt.Errorf("replay event %s: %w", eventID, err)
@@ -54,7 +47,7 @@ func (o *Operator) Replay(ctx context.Context, eventID string, act Act) (quoteki
 
 // Retry takes a dead letter up again, in a new round of attempts. It fails with
 // [quotekit.ENotFound], and with [quotekit.EConflict] when the event is not dead.
-func (o *Operator) Retry(ctx context.Context, deadLetterID string, act Act) (eventID string, err error) {
+func (o *Operator) Retry(ctx context.Context, deadLetterID string, act quotekit.Act) (eventID string, err error) {
 	letter, err := o.store.DeadLetter(ctx, deadLetterID)
 	if err != nil {
 		return "", err
@@ -75,7 +68,7 @@ func (o *Operator) Retry(ctx context.Context, deadLetterID string, act Act) (eve
 			return err
 		}
 		return tx.Audit(ctx, []store.AuditEntry{
-			act.entry(store.AuditRetry, eventID, deadLetterID, quotekit.EventDead, quotekit.EventPending),
+			auditAct(act, store.AuditRetry, eventID, deadLetterID, quotekit.EventDead, quotekit.EventPending),
 		})
 	})
 	return eventID, err
@@ -83,26 +76,26 @@ func (o *Operator) Retry(ctx context.Context, deadLetterID string, act Act) (eve
 
 // Resolve closes a dead letter without applying its event. It fails with
 // [quotekit.ENotFound], and with [quotekit.EConflict] when it is closed.
-func (o *Operator) Resolve(ctx context.Context, deadLetterID, resolvedBy string, act Act) (eventID string, err error) {
+func (o *Operator) Resolve(ctx context.Context, deadLetterID string, act quotekit.Act) (eventID string, err error) {
 	letter, err := o.store.DeadLetter(ctx, deadLetterID)
 	if err != nil {
 		return "", err
 	}
 	eventID = letter.StripeEventID
 	err = o.store.WithTx(ctx, func(tx *store.Tx) error {
-		n, err := tx.ResolveDeadLetters(ctx, []string{eventID}, act.Reason, resolvedBy)
+		n, err := tx.ResolveDeadLetters(ctx, []string{eventID}, act.Reason, act.UserID)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return quotekit.Errorf(quotekit.EConflict, "dead letter %s is resolved already", deadLetterID)
 		}
-		return tx.Audit(ctx, []store.AuditEntry{act.entry(store.AuditResolve, eventID, deadLetterID, "unresolved", "resolved")})
+		return tx.Audit(ctx, []store.AuditEntry{auditAct(act, store.AuditResolve, eventID, deadLetterID, "unresolved", "resolved")})
 	})
 	return eventID, err
 }
 
-func (a Act) entry(action, eventID, target string, before, after quotekit.EventStatus) store.AuditEntry {
+func auditAct(a quotekit.Act, action, eventID, target string, before, after quotekit.EventStatus) store.AuditEntry {
 	type state struct {
 		Status quotekit.EventStatus `json:"status"`
 	}
