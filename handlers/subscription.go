@@ -22,7 +22,7 @@ func subscription(_ context.Context, e quotekit.Event) (quotekit.Changes, error)
 		row.StripeCustomerID,
 		claim(e, stripe.MetadataUserID(row.Metadata), quotekit.ClaimSubscriptionMetadata),
 	)
-	for _, difference := range d.Differences() {
+	for _, difference := range d.Differences {
 		changes.History = append(changes.History, quotekit.SubscriptionChange{
 			StripeSubscriptionID: row.StripeSubscriptionID,
 			Field:                difference.Field,

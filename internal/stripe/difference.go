@@ -9,17 +9,17 @@ type Difference struct {
 	Before, After json.RawMessage
 }
 
-// Differences lists the members of previous_attributes beside what the object
+// differences lists the members of previous_attributes beside what the object
 // now has in their place, sorted by field. Of a hash, After has only the keys
 // that Before has; what is missing is null.
-func (d Decoded[R]) Differences() []Difference {
-	members := sortedMembers(d.previous)
+func differences(now, previous value) []Difference {
+	members := sortedMembers(previous)
 	list := make([]Difference, len(members))
 	for i, m := range members {
 		list[i] = Difference{
 			Field:  m.key,
 			Before: appendCanonical(nil, m.value),
-			After:  appendReduced(nil, d.object.get(m.key), m.value),
+			After:  appendReduced(nil, now.get(m.key), m.value),
 		}
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"sync"
 )
 
 // MaxDepth is how deep a body may be nested. Stripe's objects stay below 20;
@@ -59,11 +60,29 @@ func parse(text string) (value, error) {
 	if len(text) > math.MaxInt32 {
 		return value{}, errTooDeep
 	}
-	p := parser{text: text, parent: -1, nodes: make([]node, 0, len(text)/20+4)}
-	if err := p.run(); err != nil {
+	d := documents.Get().(*document)
+	p := parser{text: text, parent: -1, nodes: d.nodes[:0]}
+	err := p.run()
+	d.text, d.nodes = text, p.nodes
+	if err != nil {
+		value{d: d}.release()
 		return value{}, err
 	}
-	return value{d: &document{text: text, nodes: p.nodes}}, nil
+	return value{d: d}, nil
+}
+
+// documents keeps the nodes of documents that were read, since they are half
+// of what an event allocates.
+var documents = sync.Pool{New: func() any { return new(document) }}
+
+// release gives the document of v back; no value of it may be used afterwards.
+// The strings that were read stay. Forgetting it costs only the memory.
+func (v value) release() {
+	const keep = 4096 // nodes, the largest usual event; a rare giant is left to the collector
+	if v.d != nil && cap(v.d.nodes) <= keep {
+		v.d.text = ""
+		documents.Put(v.d)
+	}
 }
 
 // kind returns null for a missing value too: nobody tells the two apart.

@@ -51,6 +51,7 @@ func ParseEvent(body []byte) (quotekit.Event, error) {
 	if err != nil {
 		return quotekit.Event{}, fmt.Errorf("%w: %w", ErrBody, err)
 	}
+	defer root.release()
 	if !root.isObject() {
 		return quotekit.Event{}, fmt.Errorf("%w: not a JSON object", ErrBody)
 	}

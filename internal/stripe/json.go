@@ -17,9 +17,11 @@ import (
 // one JSON string, so that the result is valid whatever comes in.
 func CleanJSON(payload []byte) string {
 	text := string(payload)
-	if _, err := parse(text); err != nil {
+	root, err := parse(text)
+	if err != nil {
 		return string(appendString(nil, cleanText(text)))
 	}
+	root.release()
 	out := make([]byte, 0, len(payload)+16)
 	for i := 0; i < len(text); {
 		c := text[i]

@@ -146,8 +146,8 @@ func (p *parser) name(n *node) (ok bool) {
 }
 
 func (p *parser) space() {
-	i := p.i
-	for i < len(p.text) && (p.text[i] == ' ' || p.text[i] == '\n' || p.text[i] == '\t' || p.text[i] == '\r') {
+	text, i := p.text, p.i
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r') {
 		i++
 	}
 	p.i = i
@@ -163,8 +163,9 @@ func (p *parser) word(word string) bool {
 
 // str reads a string, the cursor at its opening quote.
 func (p *parser) str() (escaped, ok bool) {
-	for i := p.i + 1; i < len(p.text); i++ {
-		switch c := p.text[i]; {
+	text := p.text
+	for i := p.i + 1; i < len(text); i++ {
+		switch c := text[i]; {
 		case c == '"':
 			p.i = i + 1
 			return escaped, true
@@ -173,13 +174,13 @@ func (p *parser) str() (escaped, ok bool) {
 		case c == '\\':
 			escaped = true
 			i++
-			if i >= len(p.text) {
+			if i >= len(text) {
 				return false, false
 			}
-			switch p.text[i] {
+			switch text[i] {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			case 'u':
-				if len(p.text)-i < 5 || !areHex(p.text[i+1:i+5]) {
+				if len(text)-i < 5 || !areHex(text[i+1:i+5]) {
 					return false, false
 				}
 				i += 4

@@ -62,7 +62,7 @@ func TestDifferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := d.Differences()
+	got := d.Differences
 	if !equalJSON(t, got, want) {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -94,7 +94,7 @@ func FuzzApplyPrevious(f *testing.F) {
 			t.Errorf("got %s", got)
 		}
 		if d, err := stripe.DecodeSubscription(object, previous); err == nil {
-			for _, difference := range d.Differences() {
+			for _, difference := range d.Differences {
 				checkClean(t, string(difference.Before))
 				checkClean(t, string(difference.After))
 			}

@@ -40,6 +40,7 @@ func MetadataUserID(metadata quotekit.JSON) string {
 	if err != nil {
 		return ""
 	}
+	defer hash.release()
 	for _, key := range userKeys {
 		if id := UserID(hash.get(key).str()); id != "" {
 			return id
