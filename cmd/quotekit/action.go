@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/urfave/cli/v3"
+)
+
+// pollPause is between two looks at an event that is not settled yet.
+const pollPause = 50 * time.Millisecond
+
+func actionFlags(reason string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "reason", Value: reason, Usage: "why, for the audit trail"},
+		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long to wait for the outcome"},
+	}
+}
+
+// outcome is what became of one event after an action.
+type outcome struct {
+	StripeEventID string  `json:"stripe_event_id"`
+	Status        string  `json:"status"`
+	Error         *string `json:"error"`
+	// code is the exit code that this one alone would give.
+	code int
+	hint string
+}
+
+// act asks for an attempt of each id at the path that pathOf gives, waits until
+// the events are settled, and tells how each ended.
+func (p *program) act(ctx context.Context, c *cli.Command, api *client, ids []string, pathOf func(string) string) error {
+	outcomes := make([]outcome, len(ids))
+	for i, id := range ids {
+		var accepted struct {
+			StripeEventID string `json:"stripe_event_id"`
+			Status        string `json:"status"`
+		}
+		err := api.post(ctx, pathOf(id), map[string]string{"reason": c.String("reason")}, &accepted)
+		outcomes[i] = outcome{StripeEventID: accepted.StripeEventID, Status: accepted.Status}
+		if err != nil {
+			outcomes[i] = failedOutcome(id, err)
+		}
+	}
+	if api.inProcess {
+		fmt.Fprintln(p.stderr, "queued; a running service will attempt it")
+	} else if err := p.settle(ctx, c, api, outcomes); err != nil {
+		return err
+	}
+	err := p.print(c, page[outcome]{Items: outcomes}, func(t *table) {
+		for _, o := range outcomes {
+			t.row(o.StripeEventID, o.Status, orDash(o.Error))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return sumUp(outcomes)
+}
+
+func failedOutcome(id string, err error) outcome {
+	f, text := classify(err), err.Error()
+	return outcome{StripeEventID: id, Status: "refused", Error: &text, code: f.code, hint: f.hint}
+}
+
+// settle waits until no event is pending any more, at most the time of --timeout.
+func (p *program) settle(ctx context.Context, c *cli.Command, api *client, outcomes []outcome) error {
+	deadline := p.now().Add(c.Duration("timeout"))
+	for i := range outcomes {
+		o := &outcomes[i]
+		for o.code == exitDone && o.Status == "pending" {
+			var e event
+			if err := api.get(ctx, eventsPath+"/"+url.PathEscape(o.StripeEventID), nil, &e); err != nil {
+				return err
+			}
+			o.Status, o.Error = e.Status, e.ErrorMessage
+			switch {
+			case e.Status == "succeeded":
+				o.Error = nil
+			case e.Status == "dead":
+				o.code, o.hint = exitFailed, "quotekit events get "+o.StripeEventID
+			case e.Status == "pending" && p.now().After(deadline):
+				o.code, o.hint = exitTimedOut, "quotekit events get "+o.StripeEventID
+			case e.Status == "pending":
+				if err := wait(ctx, pollPause); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sumUp makes one exit code of many outcomes.
+func sumUp(outcomes []outcome) error {
+	bad := 0
+	var first outcome
+	for _, o := range outcomes {
+		if o.code != exitDone {
+			if bad == 0 {
+				first = o
+			}
+			bad++
+		}
+	}
+	switch {
+	case bad == 0:
+		return nil
+	case bad < len(outcomes):
+		return failf(exitPartly, first.hint, "%d of %d did not succeed", bad, len(outcomes))
+	case first.code == exitTimedOut:
+		return failf(exitTimedOut, first.hint, "%s is still %s", first.StripeEventID, first.Status)
+	}
+	return failf(first.code, first.hint, "%s: %s", first.StripeEventID, orDash(first.Error))
+}
