@@ -1,0 +1,343 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quotekit/quotekit/app"
+	"github.com/quotekit/quotekit/internal/jobs"
+	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/internal/store/storetest"
+	"github.com/quotekit/quotekit/internal/stripe"
+)
+
+const (
+	secret = "whsec_test_kit"
+	token  = "token-of-the-test-kit"
+)
+
+// tables makes all tables of the service, River's too.
+func tables(ctx context.Context, s *store.Store) error {
+	return s.Migrate(ctx, func(ctx context.Context) error { return jobs.Migrate(ctx, s) })
+}
+
+// onBoth runs f with the URL of a fresh database of each engine.
+func onBoth(t *testing.T, f func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, storetest.SQLiteURL(t, tables)) })
+	t.Run("postgres", func(t *testing.T) { f(t, storetest.PostgresURL(t, tables)) })
+}
+
+// service is a running service and a client for it.
+type service struct {
+	*app.App
+	t    testing.TB
+	stop func()
+}
+
+// mustStart runs the service until the test ends or stop is called.
+func mustStart(t testing.TB, url string, o app.Options) *service {
+	t.Helper()
+	c := app.Config{
+		DatabaseURL: url, Addr: "127.0.0.1:0", WebhookSecrets: []string{secret},
+		AdminTokens: []rest.Token{{Name: "ada", Secret: token}},
+	}
+	return mustStartWith(t, c, o)
+}
+
+func mustStartWith(t testing.TB, c app.Config, o app.Options) *service {
+	t.Helper()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	a, err := app.New(context.Background(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	select {
+	case <-a.Ready():
+	case err := <-ended:
+		cancel()
+		t.Fatal(err)
+	}
+	stopped := false
+	s := &service{App: a, t: t}
+	s.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if err := a.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	t.Cleanup(s.stop)
+	return s
+}
+
+// testWriter writes the service's log into the test's, as long as it runs.
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Logf("%s", bytes.TrimSpace(b))
+	return len(b), nil
+}
+
+// answer is what the service says to a delivery.
+type answer struct {
+	HTTP      int
+	Received  bool   `json:"received"`
+	EventID   string `json:"event_id"`
+	Duplicate bool   `json:"duplicate"`
+	Status    string `json:"status"`
+	Code      string `json:"code"`
+}
+
+// post delivers a body as Stripe does.
+func (s *service) post(body []byte) answer {
+	s.t.Helper()
+	a, err := s.tryPost(body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+func (s *service) tryPost(body []byte) (answer, error) {
+	req, err := http.NewRequest(http.MethodPost, s.URL()+"/webhooks/stripe", bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set("Stripe-Signature", stripe.Sign(body, secret, time.Now()))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{HTTP: resp.StatusCode}
+	if resp.StatusCode == http.StatusOK {
+		return a, json.Unmarshal(b, &a)
+	}
+	var p struct{ Code string }
+	err = json.Unmarshal(b, &p)
+	a.Code = p.Code
+	return a, err
+}
+
+// call asks the operators' API.
+func (s *service) call(method, path, body string) (status int, answer map[string]any) {
+	s.t.Helper()
+	req, err := http.NewRequest(method, s.URL()+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp.StatusCode, answer
+}
+
+// separator stands between the columns of a line.
+const separator = " | "
+
+// query returns the rows of a query, each as one line of "column=value".
+func (s *service) query(query string, args ...any) []string {
+	s.t.Helper()
+	lines, err := queryLines(s.Store().Reader(), query, args...)
+	if err != nil {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+	return lines
+}
+
+// value returns the only value of a query as text; NULL is "null".
+func (s *service) value(query string, args ...any) string {
+	s.t.Helper()
+	lines := s.query(query, args...)
+	if len(lines) != 1 {
+		s.t.Fatalf("%s %v: got %d rows, want one", query, args, len(lines))
+	}
+	_, v, _ := strings.Cut(lines[0], "=")
+	return v
+}
+
+func queryLines(db *sql.DB, query string, args ...any) ([]string, error) {
+	rows, err := db.Query(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for rows.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		if err := rows.Scan(values...); err != nil {
+			return nil, err
+		}
+		parts := make([]string, len(columns))
+		for i, v := range values {
+			value := *v.(*any)
+			if n, ok := value.(int64); ok && strings.HasPrefix(columns[i].DatabaseTypeName(), "BOOL") {
+				value = n != 0 // SQLite's
+			}
+			parts[i] = columns[i].Name() + "=" + show(value)
+		}
+		lines = append(lines, strings.Join(parts, separator))
+	}
+	return lines, rows.Err()
+}
+
+// show writes a value alike whichever engine it comes from.
+func show(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano)
+	case []byte:
+		return show(string(v))
+	case string:
+		var parsed any
+		if strings.HasPrefix(v, "{") || strings.HasPrefix(v, "[") {
+			dec := json.NewDecoder(strings.NewReader(v))
+			dec.UseNumber()
+			if dec.Decode(&parsed) == nil {
+				b, _ := json.Marshal(parsed)
+				return string(b)
+			}
+		}
+		return v
+	}
+	return fmt.Sprint(v)
+}
+
+// mirrorTables are all tables whose rows are a function of the events.
+var mirrorTables = []string{
+	"stripe_customers", "stripe_products", "stripe_prices", "subscriptions", "subscription_items",
+	"stripe_invoices", "payment_methods", "stripe_checkout_sessions", "subscription_changes",
+}
+
+// mirror returns all rows of the mirror but what tells when and where a row was
+// written.
+func (s *service) mirror() []string {
+	s.t.Helper()
+	var all []string
+	for _, table := range mirrorTables {
+		lines := s.query("SELECT * FROM " + table)
+		for i, line := range lines {
+			var kept []string
+			for _, part := range strings.Split(line, separator) {
+				name, _, _ := strings.Cut(part, "=")
+				if name == "created_at" || name == "updated_at" || (table == "subscription_changes" && name == "id") {
+					continue
+				}
+				kept = append(kept, part)
+			}
+			lines[i] = table + ": " + strings.Join(kept, separator)
+		}
+		slices.Sort(lines)
+		all = append(all, lines...)
+	}
+	return all
+}
+
+// diff describes the first lines that differ.
+func diff(got, want []string) string {
+	var out []string
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			out = append(out, "+ "+line)
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			out = append(out, "- "+line)
+		}
+	}
+	if len(out) == 0 && len(got) != len(want) {
+		return fmt.Sprintf("%d rows, want %d", len(got), len(want))
+	}
+	slices.SortFunc(out, func(a, b string) int { return strings.Compare(a[2:], b[2:]) })
+	if len(out) > 20 {
+		out = append(out[:20], fmt.Sprintf("and %d more", len(out)-20))
+	}
+	return strings.Join(out, "\n")
+}
+
+// fixtures returns all events of testdata by file name.
+func fixtures(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("../testdata/stripe/*.json")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("got %d fixtures, %v", len(files), err)
+	}
+	all := map[string][]byte{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(f), ".json")] = b
+	}
+	return all
+}
+
+func fixture(t testing.TB, name string) []byte {
+	t.Helper()
+	b, ok := fixtures(t)[name]
+	if !ok {
+		t.Fatalf("no fixture %s", name)
+	}
+	return b
+}
+
+// eventually waits for a condition that other goroutines bring about.
+func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(within)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within %s", what, within)
+		}
+	}
+}
