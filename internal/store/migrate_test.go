@@ -112,13 +112,13 @@ func TestMigrate_ManyProcessesAtOnceOnPostgres(t *testing.T) {
 
 func TestMigrate_LeavesAForeignTableAlone(t *testing.T) {
 	for name, foreign := range map[string]string{
-		"another shape":   `CREATE TABLE subscriptions (id INTEGER PRIMARY KEY, plan TEXT)`,
-		"no columns":      `CREATE TABLE items ()`,
-		"a view":          `CREATE VIEW clients AS SELECT 1 AS id`,
-		"document, less":  `CREATE TABLE batch_jobs (id UUID PRIMARY KEY, user_id UUID)`,
-		"benchmarks":      `CREATE TABLE webhook_performance_benchmarks (id UUID, event_type TEXT)`,
-		"more required":   userDocument[1] + `; ALTER TABLE webhook_processing_logs ADD COLUMN tenant UUID NOT NULL`,
-		"in upper schema": `CREATE TABLE quotes (id UUID PRIMARY KEY)`,
+		"another shape":  `CREATE TABLE subscriptions (id INTEGER PRIMARY KEY, plan TEXT)`,
+		"no columns":     `CREATE TABLE items ()`,
+		"a view":         `CREATE VIEW clients AS SELECT 1 AS id`,
+		"document, less": `CREATE TABLE batch_jobs (id UUID PRIMARY KEY, user_id UUID)`,
+		"benchmarks":     `CREATE TABLE webhook_performance_benchmarks (id UUID, event_type TEXT)`,
+		"more required":  userDocument[1] + `; ALTER TABLE webhook_processing_logs ADD COLUMN tenant UUID NOT NULL`,
+		"only an id":     `CREATE TABLE quotes (id UUID PRIMARY KEY)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := mustOpen(t, store.Config{URL: storetest.PostgresURL(t, nil)})
