@@ -21,7 +21,9 @@ func actionFlags(reason string) []cli.Flag {
 
 // outcome is what became of one event after an action.
 type outcome struct {
-	StripeEventID string  `json:"stripe_event_id"`
+	// ID is what the user asked for: an event or a dead letter.
+	ID            string  `json:"id"`
+	StripeEventID string  `json:"stripe_event_id,omitempty"`
 	Status        string  `json:"status"`
 	Error         *string `json:"error"`
 	// code is the exit code that this one alone would give.
@@ -32,26 +34,34 @@ type outcome struct {
 // act asks for an attempt of each id at the path that pathOf gives, waits until
 // the events are settled, and tells how each ended.
 func (p *program) act(ctx context.Context, c *cli.Command, api *client, ids []string, pathOf func(string) string) error {
-	outcomes := make([]outcome, len(ids))
-	for i, id := range ids {
-		var accepted struct {
-			StripeEventID string `json:"stripe_event_id"`
-			Status        string `json:"status"`
-		}
-		err := api.post(ctx, pathOf(id), map[string]string{"reason": c.String("reason")}, &accepted)
-		outcomes[i] = outcome{StripeEventID: accepted.StripeEventID, Status: accepted.Status}
-		if err != nil {
-			outcomes[i] = failedOutcome(id, err)
-		}
-	}
+	outcomes := p.ask(ctx, c, api, ids, pathOf)
 	if api.inProcess {
 		fmt.Fprintln(p.stderr, "queued; a running service will attempt it")
 	} else if err := p.settle(ctx, c, api, outcomes); err != nil {
 		return err
 	}
+	return p.tell(c, outcomes)
+}
+
+// ask posts the action for each id. The one that was refused is an outcome, too.
+func (p *program) ask(ctx context.Context, c *cli.Command, api *client, ids []string, pathOf func(string) string) []outcome {
+	outcomes := make([]outcome, len(ids))
+	for i, id := range ids {
+		o := outcome{ID: id}
+		if err := api.post(ctx, pathOf(id), map[string]string{"reason": c.String("reason")}, &o); err != nil {
+			o = failedOutcome(id, err)
+		}
+		outcomes[i] = o
+	}
+	return outcomes
+}
+
+// tell prints the outcomes and makes one exit code of them.
+func (p *program) tell(c *cli.Command, outcomes []outcome) error {
 	err := p.print(c, page[outcome]{Items: outcomes}, func(t *table) {
+		t.row("EVENT", "STATUS", "ERROR")
 		for _, o := range outcomes {
-			t.row(o.StripeEventID, o.Status, orDash(o.Error))
+			t.row(o.name(), o.Status, orDash(o.Error))
 		}
 	})
 	if err != nil {
@@ -60,9 +70,16 @@ func (p *program) act(ctx context.Context, c *cli.Command, api *client, ids []st
 	return sumUp(outcomes)
 }
 
+func (o outcome) name() string {
+	if o.StripeEventID != "" {
+		return o.StripeEventID
+	}
+	return o.ID
+}
+
 func failedOutcome(id string, err error) outcome {
 	f, text := classify(err), err.Error()
-	return outcome{StripeEventID: id, Status: "refused", Error: &text, code: f.code, hint: f.hint}
+	return outcome{ID: id, Status: "refused", Error: &text, code: f.code, hint: f.hint}
 }
 
 // settle waits until no event is pending any more, at most the time of --timeout.
@@ -111,7 +128,7 @@ func sumUp(outcomes []outcome) error {
 	case bad < len(outcomes):
 		return failf(exitPartly, first.hint, "%d of %d did not succeed", bad, len(outcomes))
 	case first.code == exitTimedOut:
-		return failf(exitTimedOut, first.hint, "%s is still %s", first.StripeEventID, first.Status)
+		return failf(exitTimedOut, first.hint, "%s is still %s", first.name(), first.Status)
 	}
-	return failf(first.code, first.hint, "%s: %s", first.StripeEventID, orDash(first.Error))
+	return failf(first.code, first.hint, "%s: %s", first.name(), orDash(first.Error))
 }

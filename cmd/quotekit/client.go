@@ -101,6 +101,8 @@ func problem(status int, body []byte) error {
 	}
 	text = printable(strings.TrimSpace(text))
 	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return failf(exitUsage, "", "%s", text)
 	case http.StatusUnauthorized:
 		return failf(exitNotAllowed, "set QUOTEKIT_ADMIN_TOKEN to a token of the service", "%s", text)
 	case http.StatusForbidden:

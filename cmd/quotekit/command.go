@@ -106,7 +106,7 @@ func isTerminal(w io.Writer) bool {
 // noArguments refuses arguments that a command does not take.
 func noArguments(c *cli.Command) error {
 	if c.Args().Present() {
-		return usagef("quotekit "+c.Name+" --help", "%s takes no argument, got %q", c.Name, c.Args().First())
+		return usagef(c.FullName()+" --help", "%s takes no argument, got %q", c.Name, c.Args().First())
 	}
 	return nil
 }

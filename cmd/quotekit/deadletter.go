@@ -175,23 +175,13 @@ func (p *program) dlqRetry(ctx context.Context, c *cli.Command) error {
 
 func (p *program) dlqResolve(ctx context.Context, c *cli.Command) error {
 	return p.onChosen(ctx, c, func(api *client, ids []string) error {
-		outcomes := make([]outcome, len(ids))
-		for i, id := range ids {
-			outcomes[i] = outcome{StripeEventID: id, Status: "resolved"}
-			err := api.post(ctx, deadLetterPath(id)+"/resolve", map[string]string{"reason": c.String("reason")}, nil)
-			if err != nil {
-				outcomes[i] = failedOutcome(id, err)
+		outcomes := p.ask(ctx, c, api, ids, func(id string) string { return deadLetterPath(id) + "/resolve" })
+		for i := range outcomes {
+			if outcomes[i].code == exitDone {
+				outcomes[i].Status = "resolved" // the event itself stays dead
 			}
 		}
-		err := p.print(c, page[outcome]{Items: outcomes}, func(t *table) {
-			for _, o := range outcomes {
-				t.row(o.StripeEventID, o.Status, orDash(o.Error))
-			}
-		})
-		if err != nil {
-			return err
-		}
-		return sumUp(outcomes)
+		return p.tell(c, outcomes)
 	})
 }
 
@@ -219,7 +209,7 @@ func (p *program) onChosen(ctx context.Context, c *cli.Command, work func(*clien
 		if len(ids) == 0 {
 			if len(letters) == 0 {
 				fmt.Fprintln(p.stderr, "no dead letter matches")
-				return p.print(c, page[outcome]{Items: []outcome{}}, func(*table) {})
+				return p.tell(c, []outcome{})
 			}
 			for _, d := range letters {
 				ids = append(ids, d.ID)

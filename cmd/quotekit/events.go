@@ -210,6 +210,9 @@ func arguments(c *cli.Command, what string, n int) ([]string, error) {
 
 // more says on stderr that a list goes on.
 func (p *program) more(c *cli.Command, cursor *string, shown int) {
+	if shown == 0 && !c.Bool("json") {
+		fmt.Fprintln(p.stderr, "none")
+	}
 	if cursor != nil && !c.Bool("json") {
 		fmt.Fprintf(p.stderr, "%d shown, there are more: --cursor %s\n", shown, *cursor)
 	}

@@ -37,6 +37,9 @@ func (p *program) serve(ctx context.Context, c *cli.Command) error {
 	a, err := app.New(ctx, cfg, app.Options{
 		Routes: handlers.Routes(), Logger: p.logger(cfg), Version: version(), Role: role,
 	})
+	if interrupted(ctx, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

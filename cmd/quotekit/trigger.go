@@ -46,6 +46,10 @@ func (p *program) trigger(ctx context.Context, c *cli.Command) error {
 	if err := checkTrigger(c, heal, args); err != nil {
 		return err
 	}
+	bodies, err := p.triggerBodies(c, args)
+	if err != nil {
+		return err
+	}
 	t, err := p.webhook(ctx, c)
 	if err != nil {
 		return err
@@ -61,10 +65,6 @@ func (p *program) trigger(ctx context.Context, c *cli.Command) error {
 	}
 	if t.secret == "" {
 		return failf(exitConfig, "set STRIPE_WEBHOOK_SECRET, or give --secret", "no secret to sign events with")
-	}
-	bodies, err := p.triggerBodies(c, args)
-	if err != nil {
-		return err
 	}
 	if c.IsSet("fail") {
 		if err := t.setFault(ctx, true); err != nil && classify(err).code != exitNotFound && classify(err).code != exitNotAllowed {

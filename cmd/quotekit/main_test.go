@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tidwall/gjson"
+
+	"github.com/quotekit/quotekit/app"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"quotekit": main})
+}
+
+// TestScript runs the files of testdata/script, which show the commands as a
+// user types them. Beside testscript's own commands they use:
+//
+//	exits CODE quotekit ARGS…   run it and compare the exit code
+//	waitfor FILE [TEXT]         wait until FILE exists and contains TEXT
+//	jsonenv NAME FILE PATH      set $NAME to a value of a JSON file (stdout is one)
+//	answers HOST:PORT           wait until a service answers there
+//	freeport NAME               set $NAME to host:port where nobody listens
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "waitfor": waitFor, "jsonenv": jsonEnv, "answers": answers, "freeport": freePort,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("QUOTEKIT_LOG_FORMAT", "text")
+			return nil
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("run %s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitfor FILE [TEXT]")
+	}
+	text := ""
+	if len(args) == 2 {
+		text = args[1]
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(b), text) {
+			return
+		}
+	}
+	ts.Fatalf("%s did not come", strings.Join(args, " with "))
+}
+
+func answers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: answers HOST:PORT")
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if (app.DevCredentials{URL: "http://" + args[0]}).Alive(context.Background()) {
+			return
+		}
+	}
+	ts.Fatalf("nobody answers at %s", args[0])
+}
+
+func jsonEnv(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: jsonenv NAME FILE PATH")
+	}
+	value := gjson.Get(ts.ReadFile(args[1]), args[2])
+	if !value.Exists() {
+		ts.Fatalf("%s has no %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], value.String())
+}
+
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Check(l.Close())
+}
