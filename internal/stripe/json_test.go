@@ -96,12 +96,20 @@ func FuzzParseEvent(f *testing.F) {
 	for _, body := range mustFixtures(f) {
 		f.Add(body)
 	}
-	f.Add([]byte(`{"id":"e","type":"t","data":[],"created":"x"}`))
+	for _, seed := range []string{
+		`{"id":"e","type":"t","data":[],"created":"x"}`, `[]`, `{}`, `[1,]`, `{"a":1,}`, `[,1]`, `{"a"}`, `{"a":}`, `01`, `-`, `1.`, `.5`, `1e`, `1e+`,
+		`-0.0E-7`, `tru`, `nullx`, `"\x"`, `"\u12g4"`, `"\u123"`, `"`, `[[]`, `[}`, `{]`, `[1}`, `{"a":1]`, ` `, "\"\t\"", "\u00a0[]",
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		kept := bytes.Clone(body)
 		e, err := stripe.ParseEvent(body)
 		if !bytes.Equal(body, kept) {
 			t.Fatal("the body was changed")
+		}
+		if refused := err != nil && strings.Contains(err.Error(), "not JSON"); refused == json.Valid(body) {
+			t.Fatalf("encoding/json disagrees with %v", err)
 		}
 		if (err == nil) && (e.ID == "" || e.Type == "") {
 			t.Fatal("an event without id or type")
