@@ -170,6 +170,24 @@ func (s *service) call(method, path, body string) (status int, answer map[string
 // separator stands between the columns of a line.
 const separator = " | "
 
+// statusOf asks with any credential.
+func (s *service) statusOf(method, path, authorization string) int {
+	s.t.Helper()
+	req, err := http.NewRequest(method, s.URL()+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
 // query returns the rows of a query, each as one line of "column=value".
 func (s *service) query(query string, args ...any) []string {
 	s.t.Helper()

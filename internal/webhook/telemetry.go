@@ -13,6 +13,8 @@ import (
 const (
 	// flushEvery is how late a line of webhook_processing_logs may be.
 	flushEvery = 400 * time.Millisecond
+	// flushTimeout bounds the write of what has gathered.
+	flushTimeout = 2 * time.Second
 	// maxBuffered bounds the lines that wait; beyond it they are dropped and
 	// counted, since telemetry never delays an answer.
 	maxBuffered = 50_000
@@ -111,17 +113,17 @@ func (t *Telemetry) Run(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			t.flush(ctx)
+			t.flush()
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			t.flush(last)
+			t.flush()
 			return
 		}
 	}
 }
 
-func (t *Telemetry) flush(ctx context.Context) {
+func (t *Telemetry) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
 	t.mu.Lock()
 	lines, dropped := t.buffer, t.dropped
 	t.buffer, t.dropped = nil, 0
