@@ -72,7 +72,7 @@ func setDatabaseURL(c *Config, s string) error {
 			return errors.New("names no host")
 		}
 	default:
-		return errors.New("must be sqlite:PATH or postgres://…")
+		return errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")
 	}
 	c.DatabaseURL = s
 	return nil

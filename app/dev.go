@@ -210,6 +210,7 @@ func printBanner(stdout io.Writer, opts DevOptions, c DevCredentials, maker *sam
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "QuoteKit %s   development mode: this machine only, sample data, throwaway database\n", opts.Version)
+	fmt.Fprintf(&b, "  Page      %s/\n", c.URL)
 	fmt.Fprintf(&b, "  Webhook   %s/webhooks/stripe   signed with %s\n", c.URL, c.WebhookSecret)
 	fmt.Fprintf(&b, "  API       %s/v1/monitor/events   health %s/readyz\n", c.URL, c.URL)
 	fmt.Fprintf(&b, "  Login     Authorization: Bearer %s\n", c.AdminToken)

@@ -77,8 +77,10 @@ func classify(err error) *failure {
 	case errors.As(err, &taken):
 		return &failure{code: exitConfig, err: err, hint: "QUOTEKIT_SCHEMA=quotekit quotekit migrate up"}
 	case errors.As(err, &locked):
-		return &failure{code: exitConflict, err: err,
-			hint: "stop the other process, or give the address of its service with --url and its token with --token"}
+		return &failure{
+			code: exitConflict, err: err,
+			hint: "stop the other process, or give the address of its service with --url and its token with --token",
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{code: exitTimedOut, err: err}
 	}

@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
 
 	"github.com/quotekit/quotekit/app"
+	"github.com/quotekit/quotekit/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -29,17 +31,40 @@ func TestMain(m *testing.M) {
 //	jsonenv NAME FILE PATH      set $NAME to a value of a JSON file (stdout is one)
 //	answers HOST:PORT           wait until a service answers there
 //	freeport NAME               set $NAME to host:port where nobody listens
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { runScripts(t, "testdata/script", "") }
+
+func TestScript_Postgres(t *testing.T) {
+	url := storetest.PostgresURL(t, nil)
+	takeName(t, url)
+	runScripts(t, "testdata/postgres", url)
+}
+
+func runScripts(t *testing.T, dir, databaseURL string) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "waitfor": waitFor, "jsonenv": jsonEnv, "answers": answers, "freeport": freePort,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("QUOTEKIT_LOG_FORMAT", "text")
+			e.Setenv("DATABASE_URL", databaseURL)
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each command otherwise
 			return nil
 		},
 	})
+}
+
+// takeName makes a schema with a table of somebody else's.
+func takeName(t *testing.T, url string) {
+	t.Helper()
+	db, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(t.Context(), "CREATE SCHEMA taken; CREATE TABLE taken.subscriptions (their_own INTEGER)")
+	if err := errors.Join(err, db.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -193,8 +193,10 @@ func TestSecurityHeaders_AreOnEveryAnswer(t *testing.T) {
 	rec := httptest.NewRecorder()
 	rest.Chain(http.NotFoundHandler(), rest.RequestID, rest.SecurityHeaders).
 		ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
-	for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
-		"Cross-Origin-Opener-Policy", "Permissions-Policy", "X-Request-Id"} {
+	for _, name := range []string{
+		"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
+		"Cross-Origin-Opener-Policy", "Permissions-Policy", "X-Request-Id",
+	} {
 		if rec.Header().Get(name) == "" {
 			t.Errorf("%s is missing", name)
 		}

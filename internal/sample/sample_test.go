@@ -40,8 +40,10 @@ func mustParse(t *testing.T, body []byte) envelope {
 }
 
 func TestEvent_EveryTypeParses(t *testing.T) {
-	kinds := map[string]string{"product": "prod_", "price": "price_", "customer": "cus_", "subscription": "sub_",
-		"invoice": "in_", "payment_method": "pm_", "setup_intent": "seti_", "checkout.session": "cs_test_"}
+	kinds := map[string]string{
+		"product": "prod_", "price": "price_", "customer": "cus_", "subscription": "sub_",
+		"invoice": "in_", "payment_method": "pm_", "setup_intent": "seti_", "checkout.session": "cs_test_",
+	}
 	m := newMaker(1)
 	if got := len(sample.Types()); got != 23 {
 		t.Errorf("%d types, want the 23 of the product's table", got)
