@@ -1,227 +1,112 @@
 package stripe
 
-// parser turns a text into the nodes of a document.
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// parser turns a text into the nodes of a document. The tokens are those of
+// jsontext, the reader of the coming encoding/json/v2: it checks the grammar in
+// the same pass and does not recurse.
 type parser struct {
 	text   string
-	i      int
 	nodes  []node
 	parent int32 // the open array or object, -1 outside
 	depth  int
+	// name is that of the member whose value comes next.
+	name  node
+	named bool
 }
 
-// run reads the whole text. It is one loop over values rather than a function
-// that calls itself, so that depth costs nothing.
+// run reads the whole text. What Stripe sends is taken as JSON is written: the
+// last of equal names wins, and text that is not Unicode is cleaned by whoever
+// reads it.
 func (p *parser) run() error {
-	var n node // holds the name of the value that comes next
+	decoder := jsontext.NewDecoder(bytes.NewBufferString(p.text),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for {
-		opened, err := p.value(n)
-		if err != nil {
-			return err
-		}
-		for !opened {
-			if p.parent < 0 {
-				if p.space(); p.i < len(p.text) {
-					return errNotJSON
-				}
-				return nil
+		switch k := decoder.PeekKind(); k {
+		case '{', '[':
+			if p.depth++; p.depth > MaxDepth {
+				return errTooDeep
 			}
-			if more, ok := p.comma(); !ok {
+			if _, err := decoder.ReadToken(); err != nil {
 				return errNotJSON
-			} else if more {
-				break
 			}
+			p.open(k, int32(decoder.InputOffset()))
+		case '}', ']':
+			if _, err := decoder.ReadToken(); err != nil {
+				return errNotJSON
+			}
+			p.close(int32(decoder.InputOffset()))
+		default:
+			raw, err := decoder.ReadValue()
+			if err != nil {
+				return errNotJSON
+			}
+			end := int32(decoder.InputOffset())
+			p.scalar(k, end-int32(len(raw)), end)
 		}
-		n = node{}
-		if p.nodes[p.parent].kind == isObject && !p.name(&n) {
-			return errNotJSON
+		if p.parent < 0 { // the one value is complete
+			if _, err := decoder.ReadToken(); err != io.EOF {
+				return errNotJSON
+			}
+			return nil
 		}
 	}
 }
 
-// value reads the value at the cursor. Opened reports that it was the opening
-// of an array or object with something in it.
-func (p *parser) value(n node) (opened bool, err error) {
-	p.space()
-	if p.i >= len(p.text) {
-		return false, errNotJSON
-	}
-	n.start = int32(p.i)
-	ok := true
-	switch c := p.text[p.i]; c {
-	case '{', '[':
-		return p.open(n, c)
-	case '"':
-		n.kind = isString
-		n.start++
-		n.escaped, ok = p.str()
-		n.end = int32(p.i - 1)
-	case 't':
-		n.kind, ok = isTrue, p.word("true")
-		n.end = int32(p.i)
-	case 'f':
-		n.kind, ok = isFalse, p.word("false")
-		n.end = int32(p.i)
-	case 'n':
-		n.kind, ok = isNull, p.word("null")
-		n.end = int32(p.i)
-	default:
-		n.kind, ok = isNumber, p.number()
-		n.end = int32(p.i)
-	}
-	if !ok {
-		return false, errNotJSON
-	}
-	n.next = int32(len(p.nodes) + 1)
-	p.nodes = append(p.nodes, n)
-	return false, nil
-}
-
-// open begins an array or object; an empty one is closed at once.
-func (p *parser) open(n node, c byte) (opened bool, err error) {
-	if p.depth++; p.depth > MaxDepth {
-		return false, errTooDeep
-	}
+func (p *parser) open(k jsontext.Kind, end int32) {
+	n := p.takeName()
 	n.kind = isArray
-	if c == '{' {
+	if k == '{' {
 		n.kind = isObject
 	}
-	n.next = p.parent
+	n.start, n.next = end-1, p.parent
 	p.parent = int32(len(p.nodes))
 	p.nodes = append(p.nodes, n)
-	p.i++
-	p.space()
-	if p.i < len(p.text) && p.text[p.i] == c+2 { // the closing bracket in ASCII
-		p.close()
-		return false, nil
-	}
-	return true, nil
 }
 
-func (p *parser) close() {
-	p.i++
+func (p *parser) close(end int32) {
 	n := &p.nodes[p.parent]
 	p.parent = n.next
-	n.next, n.end = int32(len(p.nodes)), int32(p.i)
+	n.next, n.end = int32(len(p.nodes)), end
 	p.depth--
 }
 
-// comma reads what follows a value in an array or object: more reports a comma.
-func (p *parser) comma() (more, ok bool) {
-	p.space()
-	if p.i >= len(p.text) {
-		return false, false
+// scalar adds a value that has no others in it, or keeps the name of a member.
+func (p *parser) scalar(k jsontext.Kind, start, end int32) {
+	if p.parent >= 0 && p.nodes[p.parent].kind == isObject && !p.named {
+		p.named = true
+		p.name = node{key: start + 1, keyEnd: end - 1, keyEscaped: strings.IndexByte(p.text[start:end], '\\') >= 0}
+		return
 	}
-	end := byte(']')
-	if p.nodes[p.parent].kind == isObject {
-		end = '}'
+	n := p.takeName()
+	n.start, n.end, n.next = start, end, int32(len(p.nodes)+1)
+	switch k {
+	case 'n':
+		n.kind = isNull
+	case 'f':
+		n.kind = isFalse
+	case 't':
+		n.kind = isTrue
+	case '0':
+		n.kind = isNumber
+	case '"':
+		n.kind = isString
+		n.escaped = strings.IndexByte(p.text[start:end], '\\') >= 0
+		n.start++
+		n.end--
 	}
-	switch p.text[p.i] {
-	case ',':
-		p.i++
-		return true, true
-	case end:
-		p.close()
-		return false, true
-	}
-	return false, false
+	p.nodes = append(p.nodes, n)
 }
 
-// name reads the name of a member and the colon behind it.
-func (p *parser) name(n *node) (ok bool) {
-	p.space()
-	if p.i >= len(p.text) || p.text[p.i] != '"' {
-		return false
-	}
-	n.key = int32(p.i + 1)
-	if n.keyEscaped, ok = p.str(); !ok {
-		return false
-	}
-	n.keyEnd = int32(p.i - 1)
-	p.space()
-	if p.i >= len(p.text) || p.text[p.i] != ':' {
-		return false
-	}
-	p.i++
-	return true
-}
-
-func (p *parser) space() {
-	text, i := p.text, p.i
-	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r') {
-		i++
-	}
-	p.i = i
-}
-
-func (p *parser) word(word string) bool {
-	if len(p.text)-p.i < len(word) || p.text[p.i:p.i+len(word)] != word {
-		return false
-	}
-	p.i += len(word)
-	return true
-}
-
-// str reads a string, the cursor at its opening quote.
-func (p *parser) str() (escaped, ok bool) {
-	text := p.text
-	for i := p.i + 1; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			p.i = i + 1
-			return escaped, true
-		case c < ' ':
-			return false, false
-		case c == '\\':
-			escaped = true
-			i++
-			if i >= len(text) {
-				return false, false
-			}
-			switch text[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if len(text)-i < 5 || !areHex(text[i+1:i+5]) {
-					return false, false
-				}
-				i += 4
-			default:
-				return false, false
-			}
-		}
-	}
-	return false, false
-}
-
-func (p *parser) number() bool {
-	if p.text[p.i] == '-' {
-		p.i++
-	}
-	if p.i < len(p.text) && p.text[p.i] == '0' {
-		p.i++
-	} else if !p.digits() {
-		return false
-	}
-	if p.i < len(p.text) && p.text[p.i] == '.' {
-		p.i++
-		if !p.digits() {
-			return false
-		}
-	}
-	if p.i < len(p.text) && p.text[p.i]|0x20 == 'e' {
-		p.i++
-		if p.i < len(p.text) && (p.text[p.i] == '+' || p.text[p.i] == '-') {
-			p.i++
-		}
-		return p.digits()
-	}
-	return true
-}
-
-// digits reads one digit or more.
-func (p *parser) digits() bool {
-	start := p.i
-	for p.i < len(p.text) && p.text[p.i] >= '0' && p.text[p.i] <= '9' {
-		p.i++
-	}
-	return p.i > start
+// takeName begins a node with the name that was read for it, if any.
+func (p *parser) takeName() node {
+	n := p.name
+	p.name, p.named = node{}, false
+	return n
 }
