@@ -59,8 +59,11 @@ func setDatabaseURL(c *Config, s string) error {
 	scheme, rest, _ := strings.Cut(s, ":")
 	switch scheme {
 	case "sqlite":
-		if rest == "" {
+		switch {
+		case rest == "":
 			return errors.New("has no path after sqlite:")
+		case strings.Contains(rest, ":memory:"):
+			return errors.New("is in memory, where no acknowledged event would be kept: name a file")
 		}
 	case "postgres", "postgresql":
 		u, err := url.Parse(s)
@@ -110,6 +113,9 @@ func setSchema(c *Config, s string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyz_"
 	if len(s) > 63 || strings.Trim(s, letters+"0123456789") != "" || !strings.ContainsRune(letters, rune(s[0])) {
 		return fmt.Errorf("is %q, not a name of lower-case letters, digits and _ (at most 63, no digit first)", s)
+	}
+	if strings.HasPrefix(s, "pg_") {
+		return fmt.Errorf("is %q, but Postgres keeps names with pg_ to itself", s)
 	}
 	c.Schema = s
 	return nil

@@ -35,7 +35,7 @@ func (p *program) command() *cli.Command {
 			c.Hidden = false
 			c.Usage = "print the completion script of a shell: bash, zsh, fish or pwsh"
 		},
-		HideVersion:    true,
+		Version:        version(),
 		Reader:         p.stdin,
 		Writer:         p.stdout,
 		ErrWriter:      p.stderr,
@@ -54,7 +54,7 @@ func (p *program) prepare(c *cli.Command, path string) {
 		return &failure{code: exitUsage, err: err, hint: help}
 	}
 	c.DisableSliceFlagSeparator = true
-	c.HideHelpCommand = true
+	c.HideHelpCommand = path != "quotekit"
 	if len(c.Commands) > 0 && c.Action == nil {
 		c.Action = func(_ context.Context, c *cli.Command) error {
 			if c.Args().Present() {

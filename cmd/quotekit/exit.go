@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
+
+	"github.com/urfave/cli/v3"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/app"
@@ -71,7 +74,12 @@ func classify(err error) *failure {
 	var config *app.ConfigError
 	var taken *store.ErrSchemaTaken
 	var locked *store.ErrLocked
+	var library cli.ExitCoder
 	switch {
+	case errors.As(err, &library):
+		return &failure{code: exitUsage, err: err, hint: "quotekit --help"}
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &failure{code: exitFailed, err: err, hint: "another address with --addr, like --addr 127.0.0.1:8788"}
 	case errors.As(err, &config):
 		return &failure{code: exitConfig, err: err}
 	case errors.As(err, &taken):

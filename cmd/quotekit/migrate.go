@@ -70,15 +70,13 @@ func (p *program) migrateStatus(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := p.printMigrations(c, migrations); err != nil {
-		return err
-	}
 	for _, m := range migrations {
 		if m.AppliedAt.IsZero() {
-			return failf(exitPartly, "quotekit migrate up", "migrations are pending")
+			fmt.Fprintln(p.stderr, "migrations are pending; try: quotekit migrate up")
+			break
 		}
 	}
-	return nil
+	return p.printMigrations(c, migrations)
 }
 
 func (p *program) printMigrations(c *cli.Command, migrations []store.Migration) error {

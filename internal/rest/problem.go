@@ -67,12 +67,12 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
 	writeBody(w, r, out.Status, out)
 }
 
 // WriteJSON answers with v. It is for small documents: v is encoded before the
-// first byte is sent.
+// first byte is sent. Nobody may keep the answer unless the caller has set
+// Cache-Control before.
 func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	writeBody(w, r, status, v)
@@ -82,6 +82,9 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("encode an answer: " + err.Error()) // a bug: our own types all encode
+	}
+	if h := w.Header(); h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
