@@ -56,18 +56,18 @@ func variables() []variable {
 }
 
 func setDatabaseURL(c *Config, s string) error {
-	scheme, rest, _ := strings.Cut(s, ":")
+	scheme, location, _ := strings.Cut(s, ":")
 	switch scheme {
 	case "sqlite":
 		switch {
-		case rest == "":
+		case location == "":
 			return errors.New("has no path after sqlite:")
-		case strings.Contains(rest, ":memory:"):
+		case strings.Contains(location, ":memory:"):
 			return errors.New("is in memory, where no acknowledged event would be kept: name a file")
 		}
 	case "postgres", "postgresql":
 		u, err := url.Parse(s)
-		if err != nil || !strings.HasPrefix(rest, "//") {
+		if err != nil || !strings.HasPrefix(location, "//") {
 			return errors.New("is not a URL of the form postgres://user:password@host:5432/database " +
 				"(special characters of the password have to be percent-encoded)")
 		}

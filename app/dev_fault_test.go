@@ -46,6 +46,38 @@ func TestFaultSwitch_EveryRouteFailsUntilHealed(t *testing.T) {
 	}
 }
 
+func TestJourneys_HandlersTakeEveryEvent(t *testing.T) {
+	routes := map[string]quotekit.Route{}
+	for _, r := range handlers.Routes() {
+		routes[r.Type] = r
+	}
+	maker := sample.New(rand.NewPCG(2, 2), time.Now)
+	const user = "7f0c2d5e-0b0c-4d43-9a53-6f2c0e1d7a01"
+	for range sample.Plots {
+		claims := 0
+		for _, e := range maker.JourneyOf(user) {
+			changes, err := routes[e.Type].Handle(context.Background(), mustEvent(t, e.Body))
+			if err != nil {
+				t.Errorf("%s: %v", e.Type, err)
+			}
+			for _, c := range changes.Objects {
+				if c.Snapshot != nil && c.ID != e.ObjectID {
+					t.Errorf("%s: a snapshot of %s, want one of %s", e.Type, c.ID, e.ObjectID)
+				}
+				for _, claim := range c.Facts.Claims {
+					claims++
+					if claim.UserID != user {
+						t.Errorf("%s claims user %s", e.Type, claim.UserID)
+					}
+				}
+			}
+		}
+		if claims == 0 {
+			t.Error("a journey names no user")
+		}
+	}
+}
+
 func TestFaultSwitch_IsForAdmins(t *testing.T) {
 	fault := newFaultSwitch()
 	mux := http.NewServeMux()
