@@ -80,7 +80,7 @@ func TestLoadConfig_Values(t *testing.T) {
 		{"DATABASE_URL", "postgres://u:p@localhost:5432/db?sslmode=disable", ""},
 		{"DATABASE_URL", "postgresql:///db?host=/run/postgresql", ""},
 		{"DATABASE_URL", "postgres:///db", "names no host"},
-		{"DATABASE_URL", "sqlite:", "has no path"},
+		{"DATABASE_URL", "sqlite:", "without a path"},
 		{"DATABASE_URL", "sqlite::memory:", "is in memory"},
 		{"DATABASE_URL", "mysql://x", "must be sqlite:PATH or postgres://"},
 		{"DATABASE_URL", "quotekit.db", "must be sqlite:PATH or postgres://"},

@@ -61,7 +61,7 @@ func setDatabaseURL(c *Config, s string) error {
 	case "sqlite":
 		switch {
 		case location == "":
-			return errors.New("has no path after sqlite:")
+			return errors.New("is sqlite: without a path")
 		case strings.Contains(location, ":memory:"):
 			return errors.New("is in memory, where no acknowledged event would be kept: name a file")
 		}
