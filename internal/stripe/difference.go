@@ -10,7 +10,7 @@ type Difference struct {
 }
 
 // differences lists the members of previous_attributes beside what the object
-// now has in their place, sorted by field. Of a hash, After has only the keys
+// now has in their place, sorted by field. An expanded object is its id; of a hash, After has only the keys
 // that Before has; what is missing is null.
 func differences(now, previous value) []Difference {
 	members := sortedMembers(previous)
@@ -18,11 +18,20 @@ func differences(now, previous value) []Difference {
 	for i, m := range members {
 		list[i] = Difference{
 			Field:  m.key,
-			Before: appendCanonical(nil, m.value),
-			After:  appendReduced(nil, now.get(m.key), m.value),
+			Before: appendCanonical(nil, unexpanded(m.value)),
+			After:  appendReduced(nil, unexpanded(now.get(m.key)), unexpanded(m.value)),
 		}
 	}
 	return list
+}
+
+// unexpanded returns the id of an object that stands where others have its id:
+// which of them Stripe shows depends on the endpoint, and is no change.
+func unexpanded(v value) value {
+	if id := v.get("id"); id.isString() && v.get("object").isString() {
+		return id
+	}
+	return v
 }
 
 // appendReduced appends v in canonical JSON, of a hash only the keys that like has.
