@@ -273,11 +273,13 @@ var mirrorTables = []string{
 
 // mirror returns all rows of the mirror but what tells when and where a row was
 // written.
-func (s *service) mirror() []string {
+func (s *service) mirror() []string { return s.mirrorWhere("") }
+
+func (s *service) mirrorWhere(where string, args ...any) []string {
 	s.t.Helper()
 	var all []string
 	for _, table := range mirrorTables {
-		lines := s.query("SELECT * FROM " + table)
+		lines := s.query("SELECT * FROM "+table+" "+where, args...)
 		for i, line := range lines {
 			var kept []string
 			for _, part := range strings.Split(line, separator) {
