@@ -122,8 +122,11 @@ func (s *service) post(body []byte) answer {
 	return a
 }
 
-func (s *service) tryPost(body []byte) (answer, error) {
-	req, err := http.NewRequest(http.MethodPost, s.URL()+"/webhooks/stripe", bytes.NewReader(body))
+func (s *service) tryPost(body []byte) (answer, error) { return tryPost(s.URL(), body) }
+
+// tryPost delivers a body to the service at a base URL.
+func tryPost(url string, body []byte) (answer, error) {
+	req, err := http.NewRequest(http.MethodPost, url+"/webhooks/stripe", bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -1,0 +1,139 @@
+package app_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/quotekit/quotekit/app"
+	"github.com/quotekit/quotekit/internal/sample"
+	"github.com/quotekit/quotekit/internal/store/storetest"
+	"github.com/quotekit/quotekit/internal/stripe"
+)
+
+// BenchmarkWebhook posts whole stories of sample users through the real
+// endpoint, closed loop: a connection sends its next event when the last one is
+// answered, and an answer means that the effects are in the tables. The sender
+// is on the same machine and counts against it.
+//
+//	make bench BENCH=Webhook
+func BenchmarkWebhook(b *testing.B) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		for _, connections := range []int{1, 16, 64} {
+			b.Run(fmt.Sprintf("%s/connections=%d", engine, connections), func(b *testing.B) {
+				url := ""
+				if engine == "sqlite" {
+					url = storetest.SQLiteURL(b, tables)
+				} else {
+					url = storetest.PostgresURL(b, tables)
+				}
+				benchmarkWebhook(b, mustStart(b, url, app.Options{}), connections)
+			})
+		}
+	}
+}
+
+func benchmarkWebhook(b *testing.B, s *service, connections int) {
+	bodies := stories(b.N)
+	address := strings.TrimPrefix(s.URL(), "http://")
+	var next atomic.Int64
+	latencies := make([][]time.Duration, connections)
+	var senders sync.WaitGroup
+	b.ResetTimer()
+	for c := range connections {
+		senders.Go(func() {
+			sender, err := dial(address)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			defer func() { _ = sender.conn.Close() }()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= b.N {
+					return
+				}
+				sent := time.Now()
+				if err := sender.post(bodies[i]); err != nil {
+					b.Error(err)
+					return
+				}
+				latencies[c] = append(latencies[c], time.Since(sent))
+			}
+		})
+	}
+	senders.Wait()
+	b.StopTimer()
+	all := slices.Concat(latencies...)
+	slices.Sort(all)
+	quantile := func(q float64) float64 { return float64(all[int(q*float64(len(all)-1))].Microseconds()) / 1000 }
+	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(quantile(0.5), "p50-ms")
+	b.ReportMetric(quantile(0.99), "p99-ms")
+	b.ReportMetric(0, "ns/op")
+}
+
+// stories makes n events of users whose stories run side by side, a thousand at
+// a time, each in its own order.
+func stories(n int) [][]byte {
+	maker := sample.New(rand.NewPCG(1, 2), time.Now)
+	bodies := make([][]byte, 0, n)
+	open := make([][]sample.Event, 1000)
+	for len(bodies) < n {
+		for i := range open {
+			if len(open[i]) == 0 {
+				open[i] = maker.Journey()
+			}
+			bodies = append(bodies, open[i][0].Body)
+			open[i] = open[i][1:]
+		}
+	}
+	return bodies[:n]
+}
+
+// sender is a client that costs little beside the service it measures.
+type sender struct {
+	conn    net.Conn
+	reader  *bufio.Reader
+	request bytes.Buffer
+}
+
+func dial(address string) (*sender, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &sender{conn: conn, reader: bufio.NewReader(conn)}, nil
+}
+
+func (s *sender) post(body []byte) error {
+	s.request.Reset()
+	fmt.Fprintf(&s.request, "POST /webhooks/stripe HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"+
+		"Stripe-Signature: %s\r\nContent-Length: %d\r\n\r\n", stripe.Sign(body, secret, time.Now()), len(body))
+	s.request.Write(body)
+	if _, err := s.conn.Write(s.request.Bytes()); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(s.reader, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || !bytes.Contains(answer, []byte(`"succeeded"`)) {
+		return fmt.Errorf("answered %d %s", resp.StatusCode, answer)
+	}
+	return nil
+}
