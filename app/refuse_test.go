@@ -115,6 +115,7 @@ func TestReceive_RefusesInOrderWithoutTheDatabase(t *testing.T) {
 			for _, path := range []string{"/webhooks/stripe", "/api/webhooks/stripe"} {
 				for _, c := range refusals {
 					t.Run(path[1:4]+"/"+c.name, func(t *testing.T) {
+						s := s.in(t)
 						req := s.mustDelivery(product("evt_refused", "prod_1"))
 						req.URL.Path = path
 						c.spoil(req)
@@ -156,6 +157,7 @@ func TestReceive_WithoutASecretEverythingButTheMethodIs503(t *testing.T) {
 		s := mustStartWith(t, app.Config{DatabaseURL: url, Addr: "127.0.0.1:0"}, app.Options{Role: app.RoleWeb})
 		for _, c := range refusals {
 			t.Run(c.name, func(t *testing.T) {
+				s := s.in(t)
 				req := s.mustDelivery(product("evt_refused", "prod_1"))
 				c.spoil(req)
 				if c.status == 405 {
@@ -229,6 +231,7 @@ func TestReceive_AnswersTheSignatureCases(t *testing.T) {
 				bySecret = map[string]*service{c.Secret: s}
 			}
 			t.Run(c.Name, func(t *testing.T) {
+				s := s.in(t)
 				expected := c.Expected
 				if wire, ok := onTheWire[c.Name]; ok {
 					expected = wire

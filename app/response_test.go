@@ -17,6 +17,13 @@ import (
 	"github.com/quotekit/quotekit/internal/stripe"
 )
 
+// in is the service for a subtest: what fails, fails there.
+func (s *service) in(t testing.TB) *service {
+	c := *s
+	c.t = t
+	return &c
+}
+
 // response is an answer with everything a sender sees of it.
 type response struct {
 	status int

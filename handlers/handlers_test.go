@@ -96,15 +96,19 @@ func TestHandlers_Claims(t *testing.T) {
 	}{
 		{"customer", "customer.created", `{"id":"cus_1","metadata":{"userId":"` + userA + `"}}`, "customer", "cus_1", "[" + claim(userA, "1") + "]"},
 		{"deleted customer", "customer.deleted", `{"id":"cus_1","metadata":{"user_id":"` + userA + `"}}`, "customer", "cus_1", "[" + claim(userA, "1") + "]"},
-		{"session, both places", "checkout.session.completed", `{"id":"cs_1","customer":{"id":"cus_1"},"client_reference_id":"` + userA + `","metadata":{"user_id":"` + userB + `"}}`,
-			"customer", "cus_1", "[" + claim(userA, "2") + "," + claim(userB, "3") + "]"},
+		{
+			"session, both places", "checkout.session.completed", `{"id":"cs_1","customer":{"id":"cus_1"},"client_reference_id":"` + userA + `","metadata":{"user_id":"` + userB + `"}}`,
+			"customer", "cus_1", "[" + claim(userA, "2") + "," + claim(userB, "3") + "]",
+		},
 		{"guest's session", "checkout.session.completed", `{"id":"cs_1","customer":null,"client_reference_id":"` + userA + `"}`, "checkout_session", "cs_1", "[" + claim(userA, "2") + "]"},
 		{"reference that is no user", "checkout.session.completed", `{"id":"cs_1","client_reference_id":"order 7"}`, "checkout_session", "cs_1", "null"},
 		{"subscription", "customer.subscription.updated", `{"id":"sub_1","customer":"cus_1","metadata":{"user_id":"` + userA + `"}}`, "customer", "cus_1", "[" + claim(userA, "4") + "]"},
 		{"subscription without customer", "customer.subscription.updated", `{"id":"sub_1","metadata":{"user_id":"` + userA + `"}}`, "subscription", "sub_1", "[" + claim(userA, "4") + "]"},
 		{"invoice, old", "invoice.paid", `{"id":"in_1","customer":"cus_1","subscription_details":{"metadata":{"user_id":"` + userA + `"}}}`, "customer", "cus_1", "[" + claim(userA, "4") + "]"},
-		{"invoice, new", "invoice.paid", `{"id":"in_1","customer":"cus_1","parent":{"type":"subscription_details","subscription_details":{"metadata":{"user_id":"` + userA + `"}}}}`,
-			"customer", "cus_1", "[" + claim(userA, "4") + "]"},
+		{
+			"invoice, new", "invoice.paid", `{"id":"in_1","customer":"cus_1","parent":{"type":"subscription_details","subscription_details":{"metadata":{"user_id":"` + userA + `"}}}}`,
+			"customer", "cus_1", "[" + claim(userA, "4") + "]",
+		},
 		{"invoice's own metadata is no source", "invoice.paid", `{"id":"in_1","customer":null,"metadata":{"user_id":"` + userA + `"}}`, "invoice", "in_1", "null"},
 		{"setup intent", "setup_intent.succeeded", `{"id":"seti_1","customer":"cus_1","payment_method":"pm_1","metadata":{"user_id":"` + userA + `"}}`, "customer", "cus_1", "[" + claim(userA, "5") + "]"},
 		{"setup intent without customer", "setup_intent.succeeded", `{"id":"seti_1","payment_method":"pm_1","metadata":{"user_id":"` + userA + `"}}`, "payment_method", "pm_1", "[" + claim(userA, "5") + "]"},
@@ -136,14 +140,22 @@ func TestSetupIntent_OfNobodyChangesNothing(t *testing.T) {
 
 func TestPaymentMethod_CustomerIsAFact(t *testing.T) {
 	for _, c := range []struct{ name, body, facts string }{
-		{"attached", event("payment_method.attached", `{"id":"pm_1","customer":"cus_1"}`),
-			`{"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`},
-		{"detached, told before", updated("payment_method.detached", `{"id":"pm_1","customer":null}`, `{"customer":"cus_1"}`),
-			`{"detached_at":1775000000,"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`},
-		{"detached, told an object before", updated("payment_method.detached", `{"id":"pm_1","customer":null}`, `{"customer":{"id":"cus_1","deleted":true}}`),
-			`{"detached_at":1775000000,"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`},
-		{"detached, still shown", event("payment_method.detached", `{"id":"pm_1","customer":"cus_1"}`),
-			`{"detached_at":1775000000,"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`},
+		{
+			"attached", event("payment_method.attached", `{"id":"pm_1","customer":"cus_1"}`),
+			`{"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`,
+		},
+		{
+			"detached, told before", updated("payment_method.detached", `{"id":"pm_1","customer":null}`, `{"customer":"cus_1"}`),
+			`{"detached_at":1775000000,"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`,
+		},
+		{
+			"detached, told an object before", updated("payment_method.detached", `{"id":"pm_1","customer":null}`, `{"customer":{"id":"cus_1","deleted":true}}`),
+			`{"detached_at":1775000000,"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`,
+		},
+		{
+			"detached, still shown", event("payment_method.detached", `{"id":"pm_1","customer":"cus_1"}`),
+			`{"detached_at":1775000000,"customer":{"at":1775000000,"event_id":"evt_1","value":"cus_1"}}`,
+		},
 		{"detached, unknown", event("payment_method.detached", `{"id":"pm_1","customer":null}`), `{"detached_at":1775000000}`},
 	} {
 		checkJSON(t, c.name, mustHandle(t, c.body).Objects[0].Facts, c.facts)
@@ -167,6 +179,18 @@ func TestSubscription_HistoryComesFromTheEvent(t *testing.T) {
 		g := got[i]
 		if g.Field != w.field || string(g.Before) != w.before || string(g.After) != w.after || g.StripeSubscriptionID != "sub_1" || g.ChangedAt != at {
 			t.Errorf("got %s %s %s, want %+v", g.Field, g.Before, g.After, w)
+		}
+	}
+}
+
+// TestSubscription_AChangeWithoutADateIsTheOldest: zero is no date, and the
+// history takes none without.
+func TestSubscription_AChangeWithoutADateIsTheOldest(t *testing.T) {
+	for _, created := range []string{`null`, `0`, `-5`} {
+		changes := mustHandle(t, `{"id":"evt_1","type":"customer.subscription.updated","created":`+created+`,
+"data":{"object":{"id":"sub_1","status":"active"},"previous_attributes":{"status":"trialing"}}}`)
+		if len(changes.History) != 1 || changes.History[0].ChangedAt != 1 {
+			t.Errorf("created %s: got history %+v", created, changes.History)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func subscription(_ context.Context, e quotekit.Event) (quotekit.Changes, error)
 			Field:                difference.Field,
 			Before:               difference.Before,
 			After:                difference.After,
-			ChangedAt:            e.Created,
+			ChangedAt:            date(e),
 		})
 	}
 	return changes, nil
