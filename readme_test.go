@@ -54,7 +54,7 @@ func TestConfigurationPage_HasEveryVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want, got []string
+	var want []string
 	for _, v := range c.Values() {
 		fallback := " "
 		if v.Value != "" {
@@ -63,9 +63,7 @@ func TestConfigurationPage_HasEveryVariable(t *testing.T) {
 		want = append(want, "| `"+v.Name+"` |"+fallback+"|")
 	}
 	page, _, _ := strings.Cut(mustReadPage(t, "docs/configuration.md"), "\n## ")
-	for _, m := range regexp.MustCompile("(?m)^\\| `[A-Z_]+` \\|[^|]*\\|").FindAllString(page, -1) {
-		got = append(got, m)
-	}
+	got := regexp.MustCompile("(?m)^\\| `[A-Z_]+` \\|[^|]*\\|").FindAllString(page, -1)
 	compareLists(t, "variables of docs/configuration.md, with their defaults", got, want)
 }
 
