@@ -91,10 +91,10 @@ type Row interface {
 // union, so that neither order nor repetition matters.
 type Facts struct {
 	// CreatedAt and DeletedAt are the latest *.created and *.deleted event.
-	CreatedAt Seconds `json:"created_at,omitempty"`
-	DeletedAt Seconds `json:"deleted_at,omitempty"`
+	CreatedAt Seconds `json:"created_at,omitzero"`
+	DeletedAt Seconds `json:"deleted_at,omitzero"`
 	// DetachedAt is the earliest detachment of a payment method.
-	DetachedAt Seconds `json:"detached_at,omitempty"`
+	DetachedAt Seconds `json:"detached_at,omitzero"`
 	// Customer is the last customer a payment method is known to belong to.
 	Customer *Dated[string] `json:"customer,omitempty"`
 	// Setup is the last setup intent that succeeded for a payment method.

@@ -172,7 +172,7 @@ func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	close(a.ready)
-	a.options.Logger.Info("listening", "url", a.url, "database", a.store.Dialect(), "role", a.options.Role)
+	a.options.Logger.Info("listening", "url", a.url, "database", a.store.Dialect().String(), "role", a.options.Role)
 
 	select {
 	case <-ctx.Done():

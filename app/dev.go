@@ -78,11 +78,6 @@ func (c DevCredentials) Alive(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// sampleInserter is the part of the store that takes sample data of the application.
-type sampleInserter interface {
-	InsertSampleData(ctx context.Context, a sample.Application) error
-}
-
 // RunDev runs everything on a throwaway SQLite file until ctx is done: the
 // service, sample data, signed sample traffic, and a switch for faults. It
 // prints on stdout how to reach it.
@@ -123,9 +118,8 @@ func RunDev(ctx context.Context, cfg Config, opts DevOptions, stdout io.Writer) 
 	}
 	creds.URL = a.URL()
 	traffic := newTraffic(creds, opts.EventsPerSecond, opts.Logger)
-	if s, ok := any(a.Store()).(sampleInserter); ok {
-		err = s.InsertSampleData(ctx, traffic.maker.Application(creds.UserID, 40, 120, 300))
-	}
+	data := traffic.maker.Application(creds.UserID, 40, 120, 300)
+	err = a.Store().InsertApplication(ctx, data.Clients, data.Items, data.Quotes)
 	if err == nil {
 		err = writeDevCredentials(opts.Dir, creds)
 	}

@@ -104,7 +104,7 @@ func (s *State) Customer() string {
 // CustomerOf returns the customer that a change names for its object, empty if
 // it names none.
 func CustomerOf(c quotekit.Change) string {
-	s := State{Facts: quotekit.Facts{Customer: c.Facts.Customer}}
+	s := State{kind: c.Kind, Facts: quotekit.Facts{Customer: c.Facts.Customer}}
 	if c.Snapshot != nil {
 		s.Top.Edges = []edge{{row: c.Snapshot.After}}
 	}

@@ -55,9 +55,7 @@ func mustFold(t interface{ Fatal(...any) }, changes ...quotekit.Change) *State {
 		if s, err = Parse(c.Kind, text); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Apply(c); err != nil {
-			t.Fatal(err)
-		}
+		mustApply(t, s, c)
 		if text, err = s.Encode(); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +64,20 @@ func mustFold(t interface{ Fatal(...any) }, changes ...quotekit.Change) *State {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.decode(); err != nil {
+		t.Fatal(err)
+	}
 	return s
+}
+
+func mustApply(t interface{ Fatal(...any) }, s *State, c quotekit.Change) {
+	prepared, err := Prepare([]quotekit.Change{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(prepared[0]); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func permutations(n int, f func(order []int)) {
@@ -186,9 +197,7 @@ func TestState_SmallestClaimWinsAndLosersAreToldOnce(t *testing.T) {
 	permutations(len(claims), func(order []int) {
 		s, told := new(State), map[string]int{}
 		for _, i := range order {
-			if err := s.Apply(claims[i]); err != nil {
-				t.Fatal(err)
-			}
+			mustApply(t, s, claims[i])
 			for _, c := range s.NewConflicts() {
 				told[c.EventID]++
 			}
@@ -209,18 +218,14 @@ func TestState_FactsCountWhenTheEventIsStale(t *testing.T) {
 	stale := created(1, "a")
 	stale.Facts.DetachedAt = 7
 	stale.Facts.CreatedAt, stale.Facts.DeletedAt = 3, 3
-	if err := s.Apply(stale); err != nil {
-		t.Fatal(err)
-	}
+	mustApply(t, s, stale)
 	if got := *s.Row().(*quotekit.Subscription).Status; got != "b" {
 		t.Errorf("got status %q, want that of the newer event", got)
 	}
 	if s.Facts.DetachedAt != 7 || !s.Deleted() {
 		t.Errorf("got facts %+v, want those of the stale event too", s.Facts)
 	}
-	if err := s.Apply(quotekit.Change{Facts: quotekit.Facts{CreatedAt: 4}}); err != nil {
-		t.Fatal(err)
-	}
+	mustApply(t, s, quotekit.Change{Facts: quotekit.Facts{CreatedAt: 4}})
 	if s.Deleted() {
 		t.Error("got deleted, want the later creation to count")
 	}
@@ -271,10 +276,15 @@ func mustShow(t *rapid.T, s *State) string {
 }
 
 func TestParse_RefusesWhatIsNoState(t *testing.T) {
-	for _, text := range []string{"{", `{"top":{"edges":[{"to":"x","row":[]}]}}`} {
-		if _, err := Parse(quotekit.KindSubscription, text); err == nil {
-			t.Errorf("got no error for %s", text)
-		}
+	if _, err := Parse(quotekit.KindSubscription, "{"); err == nil {
+		t.Error("got no error for half a text")
+	}
+	s, err := Parse(quotekit.KindSubscription, `{"top":{"edges":[{"to":"x","row":[]}]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(Change{}); err == nil {
+		t.Error("got no error for a row that is no object")
 	}
 	if s, err := Parse(quotekit.KindCustomer, ""); err != nil || s.Row() != nil || slices.Contains(s.Conflicts, "") {
 		t.Errorf("got %v, %v, want the zero state", s, err)

@@ -2,9 +2,10 @@ package fold
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/quotekit/quotekit"
 )

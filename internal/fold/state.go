@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/quotekit/quotekit"
 )
@@ -24,6 +26,8 @@ type State struct {
 	Items items          `json:"items,omitzero"`
 	// Conflicts are the keys of the claims that were already recorded as losing.
 	Conflicts []string `json:"conflicts,omitempty"`
+
+	kind quotekit.Kind
 }
 
 // level is the snapshots of one order.
@@ -38,34 +42,44 @@ type edge struct {
 	From string `json:"from,omitempty"`
 	// To is the digest of the state after.
 	To    string         `json:"to"`
-	Stage quotekit.Stage `json:"stage,omitempty"`
+	Stage quotekit.Stage `json:"stage,omitzero"`
 	// Row is the state after; only the top level keeps it.
-	Row json.RawMessage `json:"row,omitempty"`
+	Row jsontext.Value `json:"row,omitempty"`
 
-	row quotekit.Row // decoded from Row, or as it came in
+	row quotekit.Row // as it came in, or decoded from Row by [State.decode]
 }
 
-// Parse reads a state as [State.Encode] wrote it; empty is the zero state.
+// Parse reads a state as [State.Encode] wrote it; empty is the state of an
+// object that nothing is known of.
 func Parse(kind quotekit.Kind, text string) (*State, error) {
-	s := new(State)
+	s := &State{kind: kind}
 	if text == "" {
 		return s, nil
 	}
 	if err := json.Unmarshal([]byte(text), s); err != nil {
 		return nil, fmt.Errorf("parse state of a %s: %w", kind, err)
 	}
+	return s, nil
+}
+
+// decode reads the rows of the top level. Most states are locked only for their
+// user or are overtaken by a newer snapshot, so it is left until it is needed.
+func (s *State) decode() error {
 	for i := range s.Top.Edges {
 		e := &s.Top.Edges[i]
-		row, err := newRow(kind)
+		if e.row != nil {
+			continue
+		}
+		row, err := newRow(s.kind)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := json.Unmarshal(e.Row, row); err != nil {
-			return nil, fmt.Errorf("parse row in the state of a %s: %w", kind, err)
+			return fmt.Errorf("parse row in the state of a %s: %w", s.kind, err)
 		}
 		e.row = row
 	}
-	return s, nil
+	return nil
 }
 
 // Encode returns the state as text. Equal evidence gives equal text, but for
@@ -78,35 +92,71 @@ func (s *State) Encode() (string, error) {
 	return string(b), nil
 }
 
-// Apply adds what one event knows about the object.
-func (s *State) Apply(c quotekit.Change) error {
-	s.Facts = mergeFacts(s.Facts, c.Facts)
-	if c.Snapshot == nil {
-		return nil
-	}
-	e, err := newEdge(*c.Snapshot)
-	if err != nil {
-		return err
-	}
-	switch c.Snapshot.Order.Compare(s.Top.Order) {
-	case 1:
-		if len(s.Top.Edges) > 0 {
-			s.Items.absorb(s.Top)
-			s.Below = s.Top.digest()
+// Change is a change that is ready to be applied: what can be computed without
+// the state has been, so that little is left to do under the lock.
+type Change struct {
+	quotekit.Change
+	edge *edge // nil without a snapshot
+}
+
+// Prepare makes changes ready.
+func Prepare(changes []quotekit.Change) ([]Change, error) {
+	prepared := make([]Change, len(changes))
+	for i, c := range changes {
+		prepared[i].Change = c
+		if c.Snapshot == nil {
+			continue
 		}
-		s.Top = level{Order: c.Snapshot.Order, Edges: []edge{e}}
-	case 0:
+		e, err := newEdge(*c.Snapshot)
+		if err != nil {
+			return nil, err
+		}
+		prepared[i].edge = &e
+	}
+	return prepared, nil
+}
+
+// Apply adds what one event knows about the object, and makes the state ready
+// to be read.
+func (s *State) Apply(c Change) error {
+	s.Facts = mergeFacts(s.Facts, c.Facts)
+	if c.edge == nil {
+		return s.decode()
+	}
+	order, e := c.Snapshot.Order, *c.edge
+	switch cmp := order.Compare(s.Top.Order); {
+	case cmp > 0 || len(s.Top.Edges) == 0:
+		if err := s.overtake(); err != nil {
+			return err
+		}
+		s.Top = level{Order: order, Edges: []edge{e}}
+	case cmp == 0:
 		s.Top.add(e)
-	case -1:
-		s.Items.absorb(level{Order: c.Snapshot.Order, Edges: []edge{e}})
+	default:
+		s.Items.absorb(level{Order: order, Edges: []edge{e}})
 		e.Row, e.row = nil, nil
-		switch cmp := c.Snapshot.Order.Compare(s.Below.Order); {
+		switch cmp := order.Compare(s.Below.Order); {
 		case len(s.Below.Edges) == 0 || cmp > 0:
-			s.Below = level{Order: c.Snapshot.Order, Edges: []edge{e}}
+			s.Below = level{Order: order, Edges: []edge{e}}
 		case cmp == 0:
 			s.Below.add(e)
 		}
 	}
+	return s.decode()
+}
+
+// overtake makes the top level the level below.
+func (s *State) overtake() error {
+	if len(s.Top.Edges) == 0 {
+		return nil
+	}
+	if s.kind == quotekit.KindSubscription { // the others have no items
+		if err := s.decode(); err != nil {
+			return err
+		}
+		s.Items.absorb(s.Top)
+	}
+	s.Below = s.Top.digest()
 	return nil
 }
 
@@ -127,7 +177,7 @@ func newEdge(s quotekit.Snapshot) (edge, error) {
 	return e, nil
 }
 
-func digest(row quotekit.Row) (json.RawMessage, string, error) {
+func digest(row quotekit.Row) (jsontext.Value, string, error) {
 	b, err := json.Marshal(row)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode row of a %s: %w", row.Kind(), err)

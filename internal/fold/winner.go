@@ -7,7 +7,8 @@ import (
 	"github.com/quotekit/quotekit"
 )
 
-// Row returns the row that the snapshots agree on, or nil if there are none.
+// Row returns the row that the snapshots agree on, or nil if there are none. The
+// state has been applied to, as for everything that is read off rows.
 // The rules are those of the package documentation.
 func (s *State) Row() quotekit.Row {
 	if e := s.winner(); e != nil {
@@ -18,10 +19,10 @@ func (s *State) Row() quotekit.Row {
 
 // SnapshotAt returns when the event of the row happened, zero without a row.
 func (s *State) SnapshotAt() quotekit.Seconds {
-	switch s.Row().(type) {
-	case nil:
+	switch {
+	case len(s.Top.Edges) == 0:
 		return 0
-	case *quotekit.Subscription, *quotekit.Invoice:
+	case s.kind == quotekit.KindSubscription || s.kind == quotekit.KindInvoice:
 		return quotekit.Seconds(s.Top.Order[1]) // behind the terminal status
 	}
 	return quotekit.Seconds(s.Top.Order[0])

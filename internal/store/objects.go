@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -36,18 +37,13 @@ func compareBools(a, b bool) int {
 }
 
 // LockObjects locks objects until the transaction ends and returns the state
-// kept of each, empty for an object that nobody has locked before. Keys are
-// unique.
+// kept of each; an object that nobody has saved before is not in the map. Keys
+// are unique.
 //
-// The lock is an update of the row: the second of two processes waits here and
-// then reads what the first has committed.
+// The second of two processes waits here and then reads what the first has
+// committed: the states are read by a statement that starts when the locks are
+// held. On SQLite there is one writer and nothing to lock.
 func (tx *Tx) LockObjects(ctx context.Context, keys []ObjectKey) (map[ObjectKey]string, error) {
-	keys = slices.Clone(keys)
-	slices.SortFunc(keys, ObjectKey.Compare)
-	rows := make([][]any, len(keys))
-	for i, k := range keys {
-		rows[i] = []any{k.Account, k.Livemode, string(k.Kind), k.ID, tx.Now}
-	}
 	states := make(map[ObjectKey]string, len(keys))
 	scan := func(r *sql.Rows) error {
 		var (
@@ -60,13 +56,82 @@ func (tx *Tx) LockObjects(ctx context.Context, keys []ObjectKey) (map[ObjectKey]
 		states[k] = state
 		return nil
 	}
-	const prefix = `INSERT INTO stripe_objects (account, livemode, kind, object_id, locked_at)`
-	const suffix = `ON CONFLICT (account, livemode, kind, object_id) DO UPDATE SET locked_at = excluded.locked_at
-RETURNING account, livemode, kind, object_id, state`
-	if err := tx.multiRow(ctx, prefix, suffix, 5, rows, scan); err != nil {
+	if err := tx.lockKeys(ctx, keys); err != nil {
 		return nil, fmt.Errorf("lock objects: %w", err)
 	}
+	read := tx.readEachObject
+	if tx.dialect == Postgres {
+		read = tx.readObjects
+	}
+	if err := read(ctx, keys, scan); err != nil {
+		return nil, fmt.Errorf("read objects: %w", err)
+	}
 	return states, nil
+}
+
+// readObjects differs from [Tx.readEachObject] by necessity: Postgres wants one
+// statement, and casts, and SQLite has no arrays.
+func (tx *Tx) readObjects(ctx context.Context, keys []ObjectKey, scan func(*sql.Rows) error) error {
+	const query = `
+SELECT o.account, o.livemode, o.kind, o.object_id, o.state
+FROM unnest($1::TEXT[], $2::BOOLEAN[], $3::TEXT[], $4::TEXT[]) AS k (account, livemode, kind, object_id)
+JOIN stripe_objects AS o
+  ON o.account = k.account AND o.livemode = k.livemode AND o.kind = k.kind AND o.object_id = k.object_id`
+	var (
+		accounts, kinds, ids []string
+		modes                []bool
+	)
+	for _, k := range keys {
+		accounts, modes = append(accounts, k.Account), append(modes, k.Livemode)
+		kinds, ids = append(kinds, string(k.Kind)), append(ids, k.ID)
+	}
+	return tx.each(ctx, query, []any{accounts, modes, kinds, ids}, scan)
+}
+
+func (tx *Tx) readEachObject(ctx context.Context, keys []ObjectKey, scan func(*sql.Rows) error) error {
+	const query = `
+SELECT account, livemode, kind, object_id, state
+FROM stripe_objects
+WHERE account = $1 AND livemode = $2 AND kind = $3 AND object_id = $4`
+	stmt, err := tx.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		rows, err := stmt.QueryContext(context.WithoutCancel(ctx), k.Account, k.Livemode, string(k.Kind), k.ID)
+		if err != nil {
+			return err
+		}
+		if err := scanRows(rows, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockKeys takes a lock of Postgres for every key, in one order everywhere. It
+// costs a third of an update of the rows, and an object needs no row to be
+// locked. Two keys may share a lock; they then wait for each other in vain, no
+// more.
+func (tx *Tx) lockKeys(ctx context.Context, keys []ObjectKey) error {
+	if tx.dialect == SQLite {
+		return nil
+	}
+	locks := make([]int64, len(keys))
+	for i, k := range keys {
+		locks[i] = k.lock()
+	}
+	slices.Sort(locks)
+	const query = `SELECT count(pg_advisory_xact_lock(k)) FROM unnest($1::BIGINT[]) AS k`
+	_, err := tx.ExecContext(ctx, query, slices.Compact(locks))
+	return err
+}
+
+// lock is the number of the key's advisory lock.
+func (k ObjectKey) lock() int64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "quotekit %s %t %s %s", k.Account, k.Livemode, k.Kind, k.ID) // a hash takes everything
+	return int64(h.Sum64())
 }
 
 // SaveObjects writes the states of locked objects.
@@ -78,11 +143,12 @@ func (tx *Tx) SaveObjects(ctx context.Context, states map[ObjectKey]string) erro
 	slices.SortFunc(keys, ObjectKey.Compare)
 	rows := make([][]any, len(keys))
 	for i, k := range keys {
-		rows[i] = []any{k.Account, k.Livemode, string(k.Kind), k.ID, states[k]}
+		rows[i] = []any{k.Account, k.Livemode, string(k.Kind), k.ID, states[k], tx.Now}
 	}
-	const prefix = `INSERT INTO stripe_objects (account, livemode, kind, object_id, state)`
-	const suffix = `ON CONFLICT (account, livemode, kind, object_id) DO UPDATE SET state = excluded.state`
-	if err := tx.multiRow(ctx, prefix, suffix, 5, rows, nil); err != nil {
+	const prefix = `INSERT INTO stripe_objects (account, livemode, kind, object_id, state, updated_at)`
+	const suffix = `ON CONFLICT (account, livemode, kind, object_id) DO UPDATE SET
+  state = excluded.state, updated_at = excluded.updated_at`
+	if err := tx.multiRow(ctx, prefix, suffix, 6, rows, nil); err != nil {
 		return fmt.Errorf("save objects: %w", err)
 	}
 	return nil

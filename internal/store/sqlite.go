@@ -50,7 +50,8 @@ func (s *Store) openSQLite(ctx context.Context, path string, readers int) error 
 }
 
 func openSQLitePools(ctx context.Context, path string, readers int) (writer, reader *sql.DB, err error) {
-	writer, err = sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"))
+	writer, err = sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"wal_autocheckpoint(8000)", "cache_size(-32768)"))
 	if err != nil {
 		return nil, nil, err
 	}

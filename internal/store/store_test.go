@@ -157,13 +157,13 @@ func TestWithTx_HasATimeThatBothEnginesKeep(t *testing.T) {
 			if tx.Now.Location() != time.UTC || tx.Now.Nanosecond()%1000 != 0 {
 				t.Errorf("got %v", tx.Now)
 			}
-			_, err := tx.ExecContext(t.Context(), `INSERT INTO stripe_objects (livemode, kind, object_id, locked_at)
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO stripe_objects (livemode, kind, object_id, updated_at)
 				VALUES ($1, 'a', 'b', $2)`, true, tx.Now)
 			if err != nil {
 				return err
 			}
 			var n int
-			return tx.QueryRowContext(t.Context(), `SELECT 1 FROM stripe_objects WHERE locked_at = $1 AND locked_at < $2`,
+			return tx.QueryRowContext(t.Context(), `SELECT 1 FROM stripe_objects WHERE updated_at = $1 AND updated_at < $2`,
 				tx.Now, tx.Now.Add(time.Microsecond)).Scan(&n)
 		})
 	})

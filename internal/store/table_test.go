@@ -148,9 +148,9 @@ func TestMultiRow_ReturnsEveryRow(t *testing.T) {
 					rows = append(rows, []any{"", true, "customer", fmt.Sprintf("cus_%05d", i), tx.Now})
 				}
 				return tx.MultiRow(t.Context(),
-					`INSERT INTO stripe_objects (account, livemode, kind, object_id, locked_at)`,
+					`INSERT INTO stripe_objects (account, livemode, kind, object_id, updated_at)`,
 					`ON CONFLICT (account, livemode, kind, object_id) DO UPDATE
-					SET locked_at = excluded.locked_at RETURNING object_id`,
+					SET updated_at = excluded.updated_at RETURNING object_id`,
 					5, rows, func(r *sql.Rows) error {
 						var id string
 						err := r.Scan(&id)

@@ -10,10 +10,10 @@ import (
 	"github.com/quotekit/quotekit/internal/store"
 )
 
-// effect is a succeeded event and what it changes.
+// effect is a succeeded event and the decision that says what it changes.
 type effect struct {
-	event   *quotekit.Event
-	changes quotekit.Changes
+	event *quotekit.Event
+	decision
 }
 
 // object is a locked object while a group is folded.
@@ -37,14 +37,14 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 	}
 	var history []store.HistoryRow
 	for _, ef := range effects {
-		for _, c := range ef.changes.Objects {
+		for _, c := range ef.changes {
 			o := objects[keyOf(ef.event, c.Kind, c.ID)]
 			o.touched = true
 			if err := o.state.Apply(c); err != nil {
 				return fmt.Errorf("fold event %s: %w", ef.event.ID, err)
 			}
 		}
-		for _, h := range ef.changes.History {
+		for _, h := range ef.history {
 			history = append(history, store.HistoryRow{SubscriptionChange: h, Event: ef.event})
 		}
 	}
@@ -100,9 +100,9 @@ func keyOf(e *quotekit.Event, kind quotekit.Kind, id string) store.ObjectKey {
 func touchedKeys(effects []effect) []store.ObjectKey {
 	seen := map[store.ObjectKey]bool{}
 	for _, ef := range effects {
-		for _, c := range ef.changes.Objects {
+		for _, c := range ef.changes {
 			seen[keyOf(ef.event, c.Kind, c.ID)] = true
-			if customer := fold.CustomerOf(c); customer != "" {
+			if customer := fold.CustomerOf(c.Change); customer != "" {
 				seen[keyOf(ef.event, quotekit.KindCustomer, customer)] = true
 			}
 		}
@@ -113,6 +113,9 @@ func touchedKeys(effects []effect) []store.ObjectKey {
 func customersOf(objects map[store.ObjectKey]*object) []store.ObjectKey {
 	seen := map[store.ObjectKey]bool{}
 	for key, o := range objects {
+		if !o.touched {
+			continue
+		}
 		if customer := o.state.Customer(); customer != "" {
 			key.Kind, key.ID = quotekit.KindCustomer, customer
 			seen[key] = objects[key] == nil
@@ -143,12 +146,13 @@ func lock(ctx context.Context, tx *store.Tx, objects map[store.ObjectKey]*object
 	if err != nil {
 		return err
 	}
-	for key, text := range texts {
+	for _, key := range keys {
+		text, known := texts[key]
 		state, err := fold.Parse(key.Kind, text)
 		if err != nil {
 			return fmt.Errorf("object %s: %w", key.ID, err)
 		}
-		objects[key] = &object{state: state, user: state.User(), known: text != ""}
+		objects[key] = &object{state: state, user: state.User(), known: known}
 	}
 	return nil
 }

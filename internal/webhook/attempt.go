@@ -154,7 +154,7 @@ func (w *AttemptWorker) finish(ctx context.Context, e store.PendingEvent, event 
 		case quotekit.EventPending:
 			return nil
 		}
-		if err := applyTx(ctx, tx, []effect{{&event, d.changes}}); err != nil {
+		if err := applyTx(ctx, tx, []effect{{&event, d}}); err != nil {
 			return err
 		}
 		if _, err := tx.ResolveDeadLetters(ctx, []string{e.ID}, "", ""); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/fold"
 )
 
 // delivery is one request with a verified event, on its way through a group.
@@ -27,11 +28,12 @@ type answer struct {
 	err       error // not committed
 }
 
-// decision is what shall become of an event: its status, and the changes of a
+// decision is what shall become of an event: its status, and the effects of a
 // success or the failure of the others.
 type decision struct {
 	status  quotekit.EventStatus
-	changes quotekit.Changes
+	changes []fold.Change
+	history []quotekit.SubscriptionChange
 	failure failure
 }
 
@@ -48,6 +50,14 @@ func fail(reason quotekit.FailureReason, message string) decision {
 		status = quotekit.EventDead
 	}
 	return decision{status: status, failure: failure{reason, message}}
+}
+
+func succeed(c quotekit.Changes) decision {
+	changes, err := fold.Prepare(c.Objects)
+	if err != nil {
+		return fail(quotekit.ReasonRejected, err.Error())
+	}
+	return decision{status: quotekit.EventSucceeded, changes: changes, history: c.History}
 }
 
 // expired reports whether the time of the delivery's route is over.
@@ -76,7 +86,7 @@ func handle(ctx context.Context, r *quotekit.Route, e quotekit.Event, arrived ti
 	changes, err := r.Handle(ctx, e)
 	switch {
 	case err == nil:
-		return decision{status: quotekit.EventSucceeded, changes: changes}
+		return succeed(changes)
 	case quotekit.IsPermanent(err):
 		return fail(quotekit.ReasonRejected, err.Error())
 	case ctx.Err() != nil:

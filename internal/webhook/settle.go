@@ -151,7 +151,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 			}
 			switch e.decision.status {
 			case quotekit.EventSucceeded:
-				effects = append(effects, effect{&e.event, e.decision.changes})
+				effects = append(effects, effect{&e.event, e.decision})
 			case quotekit.EventDead:
 				buried = append(buried, deadLetter(e.event, e.decision.failure.reason))
 			case quotekit.EventPending:

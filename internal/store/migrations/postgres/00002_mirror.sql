@@ -259,6 +259,6 @@ CREATE TABLE IF NOT EXISTS stripe_objects (
   kind TEXT NOT NULL,
   object_id TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT '',
-  locked_at TIMESTAMPTZ,
+  updated_at TIMESTAMPTZ,
   PRIMARY KEY (account, livemode, kind, object_id)
 );

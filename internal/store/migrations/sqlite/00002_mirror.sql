@@ -259,6 +259,6 @@ CREATE TABLE stripe_objects (
   kind TEXT NOT NULL,
   object_id TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT '',
-  locked_at TIMESTAMP,
+  updated_at TIMESTAMP,
   PRIMARY KEY (account, livemode, kind, object_id)
 );
