@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/sample"
 )
 
@@ -225,9 +226,9 @@ func TestApplication_AddsUp(t *testing.T) {
 		t.Fatalf("%d clients, %d items, %d quotes", len(a.Clients), len(a.Items), len(a.Quotes))
 	}
 	for _, q := range a.Quotes {
-		sum := int64(0)
+		sum := quotekit.Cents(0)
 		for _, l := range q.Lines {
-			sum += l.Quantity * l.UnitPrice
+			sum += quotekit.Cents(l.Quantity) * l.UnitPrice
 		}
 		if q.Subtotal != sum || q.Total != q.Subtotal+q.TaxAmount {
 			t.Errorf("quote %s: lines %d, subtotal %d, tax %d, total %d", q.Number, sum, q.Subtotal, q.TaxAmount, q.Total)
