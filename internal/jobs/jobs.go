@@ -59,7 +59,7 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger) (*Client, 
 		FetchPollInterval:    pollInterval,
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueAfter,
-		Logger:               logger,
+		Logger:               slog.New(warnings{logger.Handler()}),
 		Queues:               queues,
 		Workers:              workers,
 	})
@@ -67,6 +67,25 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger) (*Client, 
 		return nil, fmt.Errorf("create job client: %w", err)
 	}
 	return c, nil
+}
+
+// warnings drops what River says of its daily life, which is a line a minute a
+// queue.
+type warnings struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (w warnings) WithGroup(name string) slog.Handler {
+	return warnings{w.Handler.WithGroup(name)}
 }
 
 func driver(s *store.Store) riverdriver.Driver[*sql.Tx] {
