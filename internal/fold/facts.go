@@ -74,6 +74,16 @@ func (s *State) NewConflicts() []quotekit.Claim {
 	return lost
 }
 
+// Follow notes that objects of a kind follow this customer, and reports whether
+// that is new.
+func (s *State) Follow(kind quotekit.Kind) bool {
+	i, found := slices.BinarySearch(s.Followers, kind)
+	if !found {
+		s.Followers = slices.Insert(s.Followers, i, kind)
+	}
+	return !found
+}
+
 // Deleted reports whether the object's deletion is not older than its creation.
 func (s *State) Deleted() bool {
 	return s.Facts.DeletedAt != 0 && s.Facts.DeletedAt >= s.Facts.CreatedAt

@@ -26,6 +26,8 @@ type State struct {
 	Items items          `json:"items,omitzero"`
 	// Conflicts are the keys of the claims that were already recorded as losing.
 	Conflicts []string `json:"conflicts,omitempty"`
+	// Followers are the kinds of objects that have ever named this customer.
+	Followers []quotekit.Kind `json:"followers,omitempty"`
 
 	kind quotekit.Kind
 }

@@ -105,23 +105,24 @@ func compareItemKeys(a, b []any) int {
 
 // followers are the tables whose rows belong to the user of their customer, and
 // the column that names the customer.
-var followers = []struct{ table, customer string }{
-	{"subscriptions", "stripe_customer_id"},
-	{"stripe_invoices", "stripe_customer_id"},
-	{"payment_methods", "last_stripe_customer_id"},
-	{"stripe_checkout_sessions", "stripe_customer_id"},
+var followers = map[quotekit.Kind]struct{ table, customer string }{
+	quotekit.KindSubscription:    {"subscriptions", "stripe_customer_id"},
+	quotekit.KindInvoice:         {"stripe_invoices", "stripe_customer_id"},
+	quotekit.KindPaymentMethod:   {"payment_methods", "last_stripe_customer_id"},
+	quotekit.KindCheckoutSession: {"stripe_checkout_sessions", "stripe_customer_id"},
 }
 
-// LinkFollowers gives everything that follows a customer to the customer's
-// user. Whoever writes such a row holds the lock of the customer, as the caller
-// does.
-func (tx *Tx) LinkFollowers(ctx context.Context, customer ObjectKey, userID string) error {
-	for _, f := range followers {
+// LinkFollowers gives the objects of some kinds that follow a customer to the
+// customer's user. Whoever writes such a row holds the lock of the customer, as
+// the caller does.
+func (tx *Tx) LinkFollowers(ctx context.Context, customer ObjectKey, userID string, kinds []quotekit.Kind) error {
+	for _, kind := range kinds {
+		f := followers[kind]
 		update := `
 UPDATE ` + f.table + `
 SET user_id = $1, updated_at = $2
 WHERE account = $3 AND livemode = $4 AND ` + f.customer + ` = $5 AND user_id IS DISTINCT FROM $1`
-		if _, err := tx.ExecContext(ctx, update, null(userID), tx.Now, customer.Account, customer.Livemode, customer.ID); err != nil {
+		if err := tx.run(ctx, update, null(userID), tx.Now, customer.Account, customer.Livemode, customer.ID); err != nil {
 			return fmt.Errorf("link %s of customer %s: %w", f.table, customer.ID, err)
 		}
 	}

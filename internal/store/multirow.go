@@ -46,8 +46,7 @@ func (tx *Tx) multiRow(ctx context.Context, prefix, suffix string, columns int, 
 // each runs one statement and scans what it returns.
 func (tx *Tx) each(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
 	if scan == nil {
-		_, err := tx.ExecContext(ctx, text, args...)
-		return err
+		return tx.run(ctx, text, args...)
 	}
 	rows, err := tx.QueryContext(ctx, text, args...)
 	if err != nil {

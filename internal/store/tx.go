@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,6 +23,7 @@ type Tx struct {
 	dialect Dialect
 	stmts   *statements          // nil on Postgres
 	own     map[string]*sql.Stmt // prepared in this transaction, closed with it
+	queue   *queue               // nil on SQLite
 }
 
 // CommitError is a failure of COMMIT itself.
@@ -54,13 +56,25 @@ func (s *Store) WithTx(ctx context.Context, f func(*Tx) error) error {
 	if s.Postgres() {
 		opts = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
-	inner, err := s.writer.BeginTx(ctx, opts)
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // goes back to the pool
+	inner, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = inner.Rollback() }() // does nothing after a commit
 
-	if err := f(&Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, stmts: s.stmts}); err != nil {
+	tx := &Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, stmts: s.stmts}
+	if s.Postgres() {
+		tx.queue = &queue{conn: conn}
+	}
+	if err := f(tx); err != nil {
+		return cmp.Or(tx.queue.failure(), err)
+	}
+	if err := tx.queue.flush(ctx); err != nil {
 		return err
 	}
 	if err := inner.Commit(); err != nil {

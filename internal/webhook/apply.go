@@ -20,8 +20,8 @@ type effect struct {
 type object struct {
 	state   *fold.State
 	user    string // before the group
-	known   bool   // somebody has locked it before
-	touched bool   // an event of the group has changed it
+	touched bool   // an event of the group says something about it
+	dirty   bool   // the state has to be saved
 }
 
 // applyTx writes the effects of events: it locks every object they touch and
@@ -39,7 +39,7 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 	for _, ef := range effects {
 		for _, c := range ef.changes {
 			o := objects[keyOf(ef.event, c.Kind, c.ID)]
-			o.touched = true
+			o.touched, o.dirty = true, true
 			if err := o.state.Apply(c); err != nil {
 				return fmt.Errorf("fold event %s: %w", ef.event.ID, err)
 			}
@@ -59,7 +59,12 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 		saved     = make(map[store.ObjectKey]string, len(objects))
 	)
 	for key, o := range objects {
-		if !o.touched && o.known {
+		if o.touched && key.Kind != quotekit.KindCustomer {
+			follow(key, o.state, objects)
+		}
+	}
+	for key, o := range objects {
+		if !o.dirty {
 			continue
 		}
 		for _, claim := range o.state.NewConflicts() {
@@ -70,7 +75,7 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 			return err
 		}
 		saved[key] = text
-		if row, ok := mirrorRow(key, o.state, objects); ok {
+		if row, ok := mirrorRow(key, o.state, objects); ok && o.touched {
 			rows = append(rows, row)
 		}
 	}
@@ -81,7 +86,8 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 		return err
 	}
 	for _, key := range relinked(objects) {
-		if err := tx.LinkFollowers(ctx, key, objects[key].state.User()); err != nil {
+		customer := objects[key].state
+		if err := tx.LinkFollowers(ctx, key, customer.User(), customer.Followers); err != nil {
 			return err
 		}
 	}
@@ -147,12 +153,11 @@ func lock(ctx context.Context, tx *store.Tx, objects map[store.ObjectKey]*object
 		return err
 	}
 	for _, key := range keys {
-		text, known := texts[key]
-		state, err := fold.Parse(key.Kind, text)
+		state, err := fold.Parse(key.Kind, texts[key])
 		if err != nil {
 			return fmt.Errorf("object %s: %w", key.ID, err)
 		}
-		objects[key] = &object{state: state, user: state.User(), known: known}
+		objects[key] = &object{state: state, user: state.User()}
 	}
 	return nil
 }
@@ -186,12 +191,23 @@ func mirrorRow(key store.ObjectKey, s *fold.State, objects map[store.ObjectKey]*
 	return r, known
 }
 
-// relinked are the customers whose user has changed and who were known before:
-// nothing can follow a customer that nobody has locked yet.
+// follow notes with the customer of an object that it has such a follower.
+func follow(key store.ObjectKey, s *fold.State, objects map[store.ObjectKey]*object) {
+	id := s.Customer()
+	if id == "" {
+		return
+	}
+	customer := objects[store.ObjectKey{Account: key.Account, Livemode: key.Livemode, Kind: quotekit.KindCustomer, ID: id}]
+	if customer.state.Follow(key.Kind) {
+		customer.dirty = true
+	}
+}
+
+// relinked are the customers whose user has changed.
 func relinked(objects map[store.ObjectKey]*object) []store.ObjectKey {
 	seen := map[store.ObjectKey]bool{}
 	for key, o := range objects {
-		if key.Kind == quotekit.KindCustomer && o.known && o.state.User() != o.user {
+		if key.Kind == quotekit.KindCustomer && o.state.User() != o.user {
 			seen[key] = true
 		}
 	}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// queue holds statements of a transaction on Postgres whose results nobody
+// needs, and sends them in one round trip: a group of events has some twenty of
+// them, and would wait longer for the network than for the database. They are
+// sent before any other statement of the transaction and before its commit, so
+// that nothing is seen out of order. An error comes with the statement after.
+//
+// SQLite has no round trips; a nil queue is empty.
+type queue struct {
+	conn  *sql.Conn
+	batch pgx.Batch
+	err   error // of the first flush that failed: the transaction is lost
+}
+
+// failure is the error that lost the transaction. What comes after it only
+// says that the transaction is aborted.
+func (q *queue) failure() error {
+	if q == nil {
+		return nil
+	}
+	return q.err
+}
+
+func (q *queue) flush(ctx context.Context) error {
+	if q == nil || q.err != nil {
+		return q.failure()
+	}
+	if q.batch.Len() == 0 {
+		return nil
+	}
+	q.err = q.conn.Raw(func(driverConn any) error {
+		results := driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, &q.batch)
+		return results.Close() // reads all results, and returns the first error
+	})
+	q.batch = pgx.Batch{}
+	if q.err != nil {
+		q.err = fmt.Errorf("write: %w", q.err)
+	}
+	return q.err
+}
+
+// run executes a statement whose result nobody needs, on Postgres together with
+// others and a little later.
+func (tx *Tx) run(ctx context.Context, text string, args ...any) error {
+	if tx.queue != nil {
+		tx.queue.batch.Queue(text, slices.Clone(args)...)
+		return nil
+	}
+	stmt, err := tx.prepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(context.WithoutCancel(ctx), args...)
+	return err
+}
+
+// ExecContext is that of [sql.Tx], behind what is queued.
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := tx.queue.flush(ctx); err != nil {
+		return nil, err
+	}
+	return tx.Tx.ExecContext(ctx, query, args...)
+}
+
+// QueryContext is that of [sql.Tx], behind what is queued.
+func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := tx.queue.flush(ctx); err != nil {
+		return nil, err
+	}
+	return tx.Tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext is that of [sql.Tx], behind what is queued. An error of the
+// queue is the transaction's: the row then fails because it is aborted.
+func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	_ = tx.queue.flush(ctx) // kept as the queue's failure
+	return tx.Tx.QueryRowContext(ctx, query, args...)
+}
