@@ -90,7 +90,7 @@ func spoiled(t *testing.T, event []byte, id string) [][]byte {
 	var bodies [][]byte
 	object := func(e map[string]any) map[string]any { return e["data"].(map[string]any)["object"].(map[string]any) }
 	for field := range object(planted(t, event, id)) {
-		for n, wrong := range []any{canaryText, []any{canaryEmail}, map[string]any{canaryText: []any{canaryCard}}} {
+		for n, wrong := range []any{canaryText, map[string]any{canaryEmail: []any{canaryCard}}} {
 			if field == "id" && n == 0 {
 				continue // a text is an id, and ids may be shown
 			}
