@@ -36,6 +36,9 @@ type Options struct {
 	// Routes is the table of event types; nil is that of package handlers.
 	Routes []quotekit.Route
 	Role   Role // empty is [RoleAll]
+	// NoMigrations refuses a database whose tables are not up to date, with
+	// [ErrNotMigrated], instead of changing it: a look must not upgrade.
+	NoMigrations bool
 	// Version is shown on the first page.
 	Version string
 	Logger  *slog.Logger // nil discards
@@ -92,8 +95,7 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 }
 
 func (a *App) wire(ctx context.Context) error {
-	migrateJobs := func(ctx context.Context) error { return jobs.Migrate(ctx, a.store) }
-	if err := a.store.Migrate(ctx, migrateJobs); err != nil {
+	if err := a.migrate(ctx); err != nil {
 		return err
 	}
 	workers := river.NewWorkers()
@@ -123,6 +125,25 @@ func (a *App) wire(ctx context.Context) error {
 		rest.AccessLog(a.options.Logger, a.options.Now),
 		rest.Recover(a.options.Logger),
 	)
+	return nil
+}
+
+// ErrNotMigrated means that the tables are older than this program.
+var ErrNotMigrated = errors.New("the tables of the database are not up to date")
+
+func (a *App) migrate(ctx context.Context) error {
+	if !a.options.NoMigrations {
+		return a.store.Migrate(ctx, func(ctx context.Context) error { return jobs.Migrate(ctx, a.store) })
+	}
+	migrations, err := a.store.MigrationStatus(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range migrations {
+		if m.AppliedAt.IsZero() {
+			return ErrNotMigrated
+		}
+	}
 	return nil
 }
 

@@ -72,8 +72,11 @@ func (p *program) openInProcess(ctx context.Context, cfg app.Config) (*client, e
 	cfg.AdminTokens = []rest.Token{{Name: "cli", Secret: token}}
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
 	a, err := app.New(ctx, cfg, app.Options{
-		Routes: handlers.Routes(), Logger: p.logger(cfg), Version: version(),
+		Routes: handlers.Routes(), Logger: p.logger(cfg), Version: version(), NoMigrations: true,
 	})
+	if errors.Is(err, app.ErrNotMigrated) {
+		return nil, failf(exitConfig, "quotekit migrate up", "%w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

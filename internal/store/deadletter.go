@@ -51,27 +51,30 @@ func (tx *Tx) Bury(ctx context.Context, letters []DeadLetter) error {
 	return nil
 }
 
-// ResolveDeadLetters marks the dead letters of events as resolved. An empty
-// note keeps what was noted before; resolvedBy is empty or a user id. It
-// returns how many were unresolved.
-func (tx *Tx) ResolveDeadLetters(ctx context.Context, eventIDs []string, note, resolvedBy string) (int64, error) {
-	if len(eventIDs) == 0 {
-		return 0, nil
-	}
-	args := []any{tx.Now, null(note), null(resolvedBy), true, false}
-	for _, id := range eventIDs {
-		args = append(args, id)
-	}
-	update := `
+// ResolveSettled marks the dead letters of events that have been settled as
+// resolved. An empty note keeps what was noted before.
+func (tx *Tx) ResolveSettled(ctx context.Context, eventIDs []string, note string) error {
+	const update = `
 UPDATE webhook_dead_letter_queue
-SET resolved_at = $1, resolution_notes = COALESCE($2, resolution_notes), resolved_by = $3,
-  resolved = $4, requires_manual_review = $5
-WHERE resolved = $5 AND stripe_event_id IN (` + list(6, len(eventIDs)) + `)`
-	result, err := tx.ExecContext(ctx, update, args...)
-	if err != nil {
-		return 0, fmt.Errorf("resolve dead letters: %w", err)
+SET resolved_at = $1, resolution_notes = COALESCE($2, resolution_notes), resolved = $3, requires_manual_review = $4
+WHERE resolved = $4 AND stripe_event_id = $5`
+	for _, id := range eventIDs {
+		if err := tx.run(ctx, update, tx.Now, null(note), true, false, id); err != nil {
+			return fmt.Errorf("resolve dead letter of event %s: %w", id, err)
+		}
 	}
-	return result.RowsAffected()
+	return nil
+}
+
+// ResolveDeadLetter closes one dead letter; resolvedBy is empty or a user id.
+// It reports false if the letter was closed already.
+func (tx *Tx) ResolveDeadLetter(ctx context.Context, id, note, resolvedBy string) (bool, error) {
+	const update = `
+UPDATE webhook_dead_letter_queue
+SET resolved_at = $1, resolution_notes = $2, resolved_by = $3, resolved = $4, requires_manual_review = $5
+WHERE resolved = $5 AND id = $6`
+	result, err := tx.ExecContext(ctx, update, tx.Now, null(note), null(resolvedBy), true, false, id)
+	return changedOne(result, err, "resolve dead letter "+id)
 }
 
 // NoteDeadLetter keeps why an operator retries a dead letter.

@@ -15,20 +15,22 @@ import (
 
 // DeadLetterRecord is a dead letter as operators see it.
 type DeadLetterRecord struct {
-	ID                   string               `json:"id"`
-	StripeEventID        string               `json:"stripe_event_id"`
-	EventType            string               `json:"event_type"`
-	FailureReason        string               `json:"failure_reason"`
-	FailureCount         int                  `json:"failure_count"`
-	FirstFailedAt        time.Time            `json:"first_failed_at"`
-	LastFailedAt         time.Time            `json:"last_failed_at"`
-	RequiresManualReview bool                 `json:"requires_manual_review"`
-	Resolved             bool                 `json:"resolved"`
-	ResolvedAt           *time.Time           `json:"resolved_at"`
-	ResolvedBy           *string              `json:"resolved_by"`
-	ResolutionNotes      *string              `json:"resolution_notes"`
-	ErrorMessage         *string              `json:"error_message"`
-	Status               quotekit.EventStatus `json:"status"`
+	ID                   string     `json:"id"`
+	StripeEventID        string     `json:"stripe_event_id"`
+	EventType            string     `json:"event_type"`
+	FailureReason        string     `json:"failure_reason"`
+	FailureCount         int        `json:"failure_count"`
+	FirstFailedAt        time.Time  `json:"first_failed_at"`
+	LastFailedAt         time.Time  `json:"last_failed_at"`
+	RequiresManualReview bool       `json:"requires_manual_review"`
+	Resolved             bool       `json:"resolved"`
+	ResolvedAt           *time.Time `json:"resolved_at"`
+	ResolvedBy           *string    `json:"resolved_by"`
+	ResolutionNotes      *string    `json:"resolution_notes"`
+	ErrorMessage         *string    `json:"error_message"`
+	// Status is the event's, empty if the letter is the application's own and
+	// the event was never received here.
+	Status quotekit.EventStatus `json:"status"`
 	// EventData is read for a single dead letter only.
 	EventData json.RawMessage `json:"event_data,omitempty"`
 }
@@ -37,7 +39,7 @@ type DeadLetterRecord struct {
 const selectDeadLetters = `
 SELECT d.id, d.stripe_event_id, d.event_type, d.failure_reason, d.failure_count, d.first_failed_at, d.last_failed_at,
   COALESCE(d.requires_manual_review, FALSE), COALESCE(d.resolved, FALSE), d.resolved_at, d.resolved_by,
-  d.resolution_notes, e.error_message, COALESCE(e.status, 'dead')`
+  d.resolution_notes, e.error_message, COALESCE(e.status, '')`
 
 const fromDeadLetters = `
 FROM webhook_dead_letter_queue AS d

@@ -157,7 +157,7 @@ func (w *AttemptWorker) finish(ctx context.Context, e store.PendingEvent, event 
 		if err := applyTx(ctx, tx, []effect{{&event, d}}); err != nil {
 			return err
 		}
-		if _, err := tx.ResolveDeadLetters(ctx, []string{e.ID}, "", ""); err != nil {
+		if err := tx.ResolveSettled(ctx, []string{e.ID}, ""); err != nil {
 			return err
 		}
 		if route != nil && w.now().Sub(started) > route.Timeout {

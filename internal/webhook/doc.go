@@ -20,7 +20,8 @@
 //
 // A request is answered when the commit that decided its event has returned,
 // never before; whatever is answered with 2xx is in the database. An answer of
-// 503 means that nothing was kept and Stripe will deliver again.
+// 503 promises nothing, and Stripe will deliver again: usually nothing was kept,
+// but a commit whose answer was lost may have happened.
 //
 // A delivery of an event that is succeeded or ignored is a duplicate: it is
 // counted and audited and changes nothing else. A delivery of one that is

@@ -58,7 +58,11 @@ func (o *Operator) Retry(ctx context.Context, deadLetterID string, act quotekit.
 		if err != nil {
 			return err
 		}
-		if !ok {
+		switch {
+		case ok:
+		case letter.Status == "":
+			return quotekit.Errorf(quotekit.EConflict, "event %s was never received here, so there is no payload to retry", eventID)
+		default:
 			return quotekit.Errorf(quotekit.EConflict, "event %s is %s, so there is nothing to retry", eventID, letter.Status)
 		}
 		if err := tx.NoteDeadLetter(ctx, eventID, act.Reason); err != nil {
@@ -83,11 +87,11 @@ func (o *Operator) Resolve(ctx context.Context, deadLetterID string, act quoteki
 	}
 	eventID = letter.StripeEventID
 	err = o.store.WithTx(ctx, func(tx *store.Tx) error {
-		n, err := tx.ResolveDeadLetters(ctx, []string{eventID}, act.Reason, act.UserID)
+		open, err := tx.ResolveDeadLetter(ctx, letter.ID, act.Reason, act.UserID)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if !open {
 			return quotekit.Errorf(quotekit.EConflict, "dead letter %s is resolved already", deadLetterID)
 		}
 		return tx.Audit(ctx, []store.AuditEntry{auditAct(act, store.AuditResolve, eventID, deadLetterID, "unresolved", "resolved")})

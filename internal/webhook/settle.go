@@ -167,7 +167,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 		if err := tx.Bury(ctx, buried); err != nil {
 			return err
 		}
-		if _, err := tx.ResolveDeadLetters(ctx, revived, "Settled after a new delivery.", ""); err != nil {
+		if err := tx.ResolveSettled(ctx, revived, "Settled after a new delivery."); err != nil {
 			return err
 		}
 		if err := insertAttempts(ctx, s.jobs, tx, pending); err != nil {
