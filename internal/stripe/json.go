@@ -81,7 +81,7 @@ func appendCleanString(out []byte, in string, i int) ([]byte, int) {
 // appendNumber appends a number, or a string where numeric would overflow
 // (131072 digits before the point, 16383 behind it).
 func appendNumber(dst []byte, raw string) []byte {
-	if len(raw) < 16 && strings.IndexAny(raw, "eE") < 0 {
+	if len(raw) < 16 && !strings.ContainsAny(raw, "eE") {
 		return append(dst, raw...)
 	}
 	mantissa, exponent := raw, 0

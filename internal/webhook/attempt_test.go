@@ -70,10 +70,9 @@ func TestHandle_CatchesEverything(t *testing.T) {
 		"panic": {func(context.Context, quotekit.Event) (quotekit.Changes, error) {
 			panic("ada@example.com")
 		}, quotekit.ReasonPanic},
-		"nil map": {func(context.Context, quotekit.Event) (quotekit.Changes, error) {
-			var m map[string]int
-			m["x"] = 1
-			return quotekit.Changes{}, nil
+		"index": {func(context.Context, quotekit.Event) (quotekit.Changes, error) {
+			var list []int
+			return quotekit.Changes{History: make([]quotekit.SubscriptionChange, list[0])}, nil
 		}, quotekit.ReasonPanic},
 		"too long": {func(ctx context.Context, _ quotekit.Event) (quotekit.Changes, error) {
 			<-ctx.Done()
