@@ -46,39 +46,57 @@ func TestReceive_AnswersWithTheStateAndTellsDuplicates(t *testing.T) {
 }
 
 // TestReceive_OneOfManyCopiesIsTheFirst posts copies of one event at the same
-// time: one answer says that it is no duplicate, and the effects are there once.
+// time, for groups side by side and so that all meet in one group: one answer
+// says that it is no duplicate, and the effects are there once.
 func TestReceive_OneOfManyCopiesIsTheFirst(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
-		const copies, rounds = 24, 5
-		s := mustStart(t, url, app.Options{})
-		event := fixture(t, "customer.subscription.updated.dahlia.plan-change")
-		for n := range rounds {
-			id := fmt.Sprintf("evt_round_%d", n)
-			body := rename(t, event, id)
-			answers := s.postAll(repeated(body, copies)...)
-			first := 0
-			for _, a := range answers {
-				if a.HTTP != 200 || a.Status != "succeeded" || a.EventID != id {
-					t.Fatalf("got %+v", a)
-				}
-				if !a.Duplicate {
-					first++
-				}
+	const copies, rounds = 24, 5
+	t.Run("groups side by side", func(t *testing.T) {
+		onBoth(t, func(t *testing.T, url string) {
+			s := mustStart(t, url, app.Options{Committers: 4})
+			for n := range rounds {
+				s.checkCopies(t, fmt.Sprintf("evt_%d", n), copies, func(copies [][]byte) []answer { return s.postAll(copies...) })
 			}
-			if first != 1 {
-				t.Errorf("%d answers say that they are the first", first)
-			}
-			checkLines(t, s.query("SELECT status, attempts, deliveries FROM stripe_webhook_events WHERE stripe_event_id = $1", id),
-				fmt.Sprintf("status=succeeded | attempts=1 | deliveries=%d", copies))
-			if got := s.value("SELECT COUNT(*) AS n FROM webhook_audit_trail WHERE stripe_event_id = $1", id); got != fmt.Sprint(copies) {
-				t.Errorf("got %s deliveries in the audit trail", got)
-			}
-			once := s.value("SELECT COUNT(DISTINCT field) AS n FROM subscription_changes WHERE stripe_event_id = $1", id)
-			if got := s.value("SELECT COUNT(*) AS n FROM subscription_changes WHERE stripe_event_id = $1", id); got != once || got == "0" {
-				t.Errorf("got %s lines of history for %s fields", got, once)
-			}
-		}
+		})
 	})
+	t.Run("one group", func(t *testing.T) {
+		onBoth(t, func(t *testing.T, url string) {
+			var g gate
+			s := mustStart(t, url, app.Options{Committers: 1, Routes: g.routes()})
+			for n := range rounds {
+				id := fmt.Sprintf("evt_%d", n)
+				s.checkCopies(t, id, copies, func(copies [][]byte) []answer {
+					ahead := product("evt_ahead_of_"+id, "prod_1")
+					return g.post(s, append([][]byte{ahead}, copies...))[1:]
+				})
+			}
+		})
+	})
+}
+
+func (s *service) checkCopies(t *testing.T, id string, copies int, post func([][]byte) []answer) {
+	t.Helper()
+	event := rename(t, fixture(t, "customer.subscription.updated.dahlia.plan-change"), id)
+	first := 0
+	for _, a := range post(repeated(event, copies)) {
+		if a.HTTP != 200 || a.Status != "succeeded" || a.EventID != id {
+			t.Fatalf("got %+v", a)
+		}
+		if !a.Duplicate {
+			first++
+		}
+	}
+	if first != 1 {
+		t.Errorf("%d answers say that they are the first", first)
+	}
+	checkLines(t, s.query("SELECT status, attempts, deliveries FROM stripe_webhook_events WHERE stripe_event_id = $1", id),
+		fmt.Sprintf("status=succeeded | attempts=1 | deliveries=%d", copies))
+	if got := s.value("SELECT COUNT(*) AS n FROM webhook_audit_trail WHERE stripe_event_id = $1", id); got != fmt.Sprint(copies) {
+		t.Errorf("got %s deliveries in the audit trail, want %d", got, copies)
+	}
+	fields := s.value("SELECT COUNT(DISTINCT field) AS n FROM subscription_changes WHERE stripe_event_id = $1", id)
+	if got := s.value("SELECT COUNT(*) AS n FROM subscription_changes WHERE stripe_event_id = $1", id); got != fields || got == "0" {
+		t.Errorf("got %s lines of history for %s fields", got, fields)
+	}
 }
 
 func TestReceive_TakesEveryMediaTypeThatIsJSON(t *testing.T) {
