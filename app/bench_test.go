@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,16 +16,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quotekit/quotekit/app"
 	"github.com/quotekit/quotekit/internal/sample"
 	"github.com/quotekit/quotekit/internal/store/storetest"
 	"github.com/quotekit/quotekit/internal/stripe"
 )
 
-// BenchmarkWebhook posts whole stories of sample users through the real
-// endpoint, closed loop: a connection sends its next event when the last one is
-// answered, and an answer means that the effects are in the tables. The sender
-// is on the same machine and counts against it.
+// BenchmarkWebhook posts whole stories of sample users to a service in a process
+// of its own, closed loop: a connection sends its next event when the last one
+// is answered, and an answer means that the effects are in the tables. The
+// sender is on the same machine and counts against it. peak-MB is the largest
+// resident memory of the service.
 //
 //	make bench BENCH=Webhook
 func BenchmarkWebhook(b *testing.B) {
@@ -37,20 +38,20 @@ func BenchmarkWebhook(b *testing.B) {
 				} else {
 					url = storetest.PostgresURL(b, tables)
 				}
-				benchmarkWebhook(b, mustStart(b, url, app.Options{}), connections)
+				benchmarkWebhook(b, mustSpawn(b, url), connections)
 			})
 		}
 	}
 }
 
-func benchmarkWebhook(b *testing.B, s *service, connections int) {
+func benchmarkWebhook(b *testing.B, c *child, connections int) {
 	bodies := stories(b.N)
-	address := strings.TrimPrefix(s.URL(), "http://")
+	address := strings.TrimPrefix(c.url, "http://")
 	var next atomic.Int64
 	latencies := make([][]time.Duration, connections)
 	var senders sync.WaitGroup
 	b.ResetTimer()
-	for c := range connections {
+	for i := range connections {
 		senders.Go(func() {
 			sender, err := dial(address)
 			if err != nil {
@@ -59,16 +60,16 @@ func benchmarkWebhook(b *testing.B, s *service, connections int) {
 			}
 			defer func() { _ = sender.conn.Close() }()
 			for {
-				i := int(next.Add(1)) - 1
-				if i >= b.N {
+				n := int(next.Add(1)) - 1
+				if n >= b.N {
 					return
 				}
 				sent := time.Now()
-				if err := sender.post(bodies[i]); err != nil {
+				if err := sender.post(bodies[n]); err != nil {
 					b.Error(err)
 					return
 				}
-				latencies[c] = append(latencies[c], time.Since(sent))
+				latencies[i] = append(latencies[i], time.Since(sent))
 			}
 		})
 	}
@@ -80,7 +81,24 @@ func benchmarkWebhook(b *testing.B, s *service, connections int) {
 	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(quantile(0.5), "p50-ms")
 	b.ReportMetric(quantile(0.99), "p99-ms")
+	b.ReportMetric(c.peakMemory(b), "peak-MB")
 	b.ReportMetric(0, "ns/op")
+}
+
+// peakMemory is the largest resident memory of the process so far, in MiB.
+func (c *child) peakMemory(b *testing.B) float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.command.Process.Pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kb); n == 1 {
+			return kb / 1024
+		}
+	}
+	b.Fatal("the kernel tells no VmHWM")
+	return 0
 }
 
 // stories makes n events of users whose stories run side by side, a thousand at

@@ -52,7 +52,7 @@ type child struct {
 	url     string
 }
 
-func mustSpawn(t *testing.T, database string) *child {
+func mustSpawn(t testing.TB, database string) *child {
 	t.Helper()
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), childVariable+"="+database)

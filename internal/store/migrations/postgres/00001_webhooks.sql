@@ -23,6 +23,17 @@ CREATE TABLE IF NOT EXISTS stripe_webhook_events (
   next_attempt_at TIMESTAMPTZ,
   settle_id UUID
 );
+-- A payload is compressed in any case; lz4, where the server has it, takes a
+-- fraction of the time.
+-- +goose StatementBegin
+DO $$
+BEGIN
+  ALTER TABLE stripe_webhook_events ALTER COLUMN payload SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+  NULL;
+END
+$$;
+-- +goose StatementEnd
 CREATE INDEX IF NOT EXISTS stripe_webhook_events_received_at_idx
   ON stripe_webhook_events (received_at);
 CREATE INDEX IF NOT EXISTS stripe_webhook_events_next_attempt_at_idx
@@ -30,7 +41,8 @@ CREATE INDEX IF NOT EXISTS stripe_webhook_events_next_attempt_at_idx
 CREATE INDEX IF NOT EXISTS stripe_webhook_events_object_idx
   ON stripe_webhook_events (object_id, event_created);
 
--- One row per delivery and per action of an operator.
+-- One row per delivery and per action of an operator. Ids are UUIDv7, so their
+-- order is that of time, and a range of time is a range of ids.
 CREATE TABLE IF NOT EXISTS webhook_audit_trail (
   id UUID NOT NULL PRIMARY KEY,
   at TIMESTAMPTZ NOT NULL,
@@ -44,7 +56,6 @@ CREATE TABLE IF NOT EXISTS webhook_audit_trail (
   request_id TEXT
 );
 CREATE INDEX IF NOT EXISTS webhook_audit_trail_stripe_event_id_idx ON webhook_audit_trail (stripe_event_id);
-CREATE INDEX IF NOT EXISTS webhook_audit_trail_at_idx ON webhook_audit_trail (at);
 
 -- The next three tables may be there already, as the application made them,
 -- with rows and with foreign keys to its users. What they had stays.

@@ -30,7 +30,8 @@ CREATE INDEX stripe_webhook_events_next_attempt_at_idx
 CREATE INDEX stripe_webhook_events_object_idx
   ON stripe_webhook_events (object_id, event_created);
 
--- One row per delivery and per action of an operator.
+-- One row per delivery and per action of an operator. Ids are UUIDv7, so their
+-- order is that of time, and a range of time is a range of ids.
 CREATE TABLE webhook_audit_trail (
   id TEXT NOT NULL PRIMARY KEY,
   at TIMESTAMP NOT NULL,
@@ -42,9 +43,8 @@ CREATE TABLE webhook_audit_trail (
   "before" TEXT,
   "after" TEXT,
   request_id TEXT
-);
+) WITHOUT ROWID;
 CREATE INDEX webhook_audit_trail_stripe_event_id_idx ON webhook_audit_trail (stripe_event_id);
-CREATE INDEX webhook_audit_trail_at_idx ON webhook_audit_trail (at);
 
 CREATE TABLE webhook_processing_logs (
   id TEXT NOT NULL PRIMARY KEY,
@@ -60,7 +60,7 @@ CREATE TABLE webhook_processing_logs (
   retry_attempt INTEGER DEFAULT 0,
   metadata TEXT DEFAULT '{}',
   created_at TIMESTAMP
-);
+) WITHOUT ROWID;
 CREATE INDEX webhook_processing_logs_created_at_idx ON webhook_processing_logs (created_at);
 CREATE INDEX webhook_processing_logs_stripe_event_id_idx ON webhook_processing_logs (stripe_event_id);
 
