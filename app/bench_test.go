@@ -4,12 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,16 +141,36 @@ func (s *sender) post(body []byte) error {
 	if _, err := s.conn.Write(s.request.Bytes()); err != nil {
 		return err
 	}
-	resp, err := http.ReadResponse(s.reader, nil)
+	return s.expectSucceeded()
+}
+
+// expectSucceeded reads an answer just as far as it needs to.
+func (s *sender) expectSucceeded() error {
+	length, status := 0, ""
+	for {
+		line, err := s.reader.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if status == "" {
+			status = string(bytes.TrimSpace(line))
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return err
+			}
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			break
+		}
+	}
+	body, err := s.reader.Peek(length)
 	if err != nil {
 		return err
 	}
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
+	if status != "HTTP/1.1 200 OK" || !bytes.Contains(body, []byte(`"succeeded"`)) {
+		return fmt.Errorf("answered %s %s", status, body)
 	}
-	if resp.StatusCode != http.StatusOK || !bytes.Contains(answer, []byte(`"succeeded"`)) {
-		return fmt.Errorf("answered %d %s", resp.StatusCode, answer)
-	}
-	return nil
+	_, err = s.reader.Discard(length)
+	return err
 }

@@ -29,6 +29,9 @@ const (
 	// defaults of 100 ms and 1 s were measured to cost exactly these.
 	fetchCooldown = 5 * time.Millisecond
 	pollInterval  = 200 * time.Millisecond
+	// sqlitePollInterval is longer, since every poll of a lane takes the one
+	// connection that writes. New jobs do not wait for it.
+	sqlitePollInterval = 500 * time.Millisecond
 )
 
 // Lane returns the queue of the events of a priority. Every lane has workers
@@ -54,9 +57,13 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger) (*Client, 
 	for p := 1; p <= quotekit.Lanes; p++ {
 		queues[Lane(p)] = river.QueueConfig{MaxWorkers: 4}
 	}
+	poll := pollInterval
+	if !s.Postgres() {
+		poll = sqlitePollInterval
+	}
 	c, err := river.NewClient(driver(s), &river.Config{
 		FetchCooldown:        fetchCooldown,
-		FetchPollInterval:    pollInterval,
+		FetchPollInterval:    poll,
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		Logger:               slog.New(warnings{logger.Handler()}),

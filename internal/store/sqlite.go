@@ -46,12 +46,15 @@ func (s *Store) openSQLite(ctx context.Context, path string, readers int) error 
 	if err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", path, err), s.lock.Close())
 	}
+	if s.checkpoints, err = startCheckpointer(path); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", path, err), s.reader.Close(), s.writer.Close(), s.lock.Close())
+	}
 	return nil
 }
 
 func openSQLitePools(ctx context.Context, path string, readers int) (writer, reader *sql.DB, err error) {
 	writer, err = sql.Open("sqlite", sqliteDSN(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"wal_autocheckpoint(8000)", "cache_size(-32768)"))
+		fmt.Sprintf("wal_autocheckpoint(%d)", walPages), "cache_size(-32768)"))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -37,6 +37,8 @@ type Store struct {
 	stmts   *statements // nil on Postgres, where pgx keeps them
 	lock    *os.File    // nil on Postgres
 
+	checkpoints *checkpointer // nil on Postgres
+
 	migrating sync.Mutex
 	closing   sync.Once
 	closeErr  error
@@ -78,6 +80,9 @@ func (s *Store) Close() error {
 
 func (s *Store) close() error {
 	var errs []error
+	if s.checkpoints != nil {
+		errs = append(errs, s.checkpoints.close())
+	}
 	if s.stmts != nil {
 		errs = append(errs, s.stmts.close())
 	}

@@ -80,6 +80,9 @@ func (s *Store) WithTx(ctx context.Context, f func(*Tx) error) error {
 	if err := inner.Commit(); err != nil {
 		return &CommitError{Err: err, Unknown: s.commitUnknown(ctx, err)}
 	}
+	if s.checkpoints != nil {
+		s.checkpoints.commits.Add(1)
+	}
 	return nil
 }
 

@@ -12,14 +12,14 @@ import (
 
 const (
 	// flushEvery is how late a line of webhook_processing_logs may be.
-	flushEvery = 400 * time.Millisecond
+	flushEvery = 800 * time.Millisecond
 	// flushTimeout bounds the write of what has gathered.
 	flushTimeout = 2 * time.Second
 	// maxBuffered bounds the lines that wait; beyond it they are dropped and
 	// counted, since telemetry never delays an answer.
 	maxBuffered = 50_000
 	// maxFlush bounds the lines of one transaction, which on SQLite holds up
-	// everybody else.
+	// everybody else for some milliseconds.
 	maxFlush = 512
 )
 

@@ -3,7 +3,9 @@
 -- The mirror of Stripe. A table's columns are those of the row of the same
 -- name in mirror.go, then the computed ones, then the times of the row itself.
 -- References between tables are Stripe ids without foreign keys, since nothing
--- waits for what it refers to.
+-- waits for what it refers to. The indexes on customers have all three columns of
+-- a look-up: with fewer of them SQLite takes the primary key, whose first two are
+-- the same in every row.
 
 CREATE TABLE IF NOT EXISTS stripe_customers (
   account TEXT NOT NULL DEFAULT '',
@@ -110,7 +112,8 @@ CREATE TABLE IF NOT EXISTS subscriptions (
   updated_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (account, livemode, stripe_subscription_id)
 );
-CREATE INDEX IF NOT EXISTS subscriptions_stripe_customer_id_idx ON subscriptions (stripe_customer_id);
+CREATE INDEX IF NOT EXISTS subscriptions_stripe_customer_id_idx
+  ON subscriptions (stripe_customer_id, account, livemode);
 CREATE INDEX IF NOT EXISTS subscriptions_user_id_idx ON subscriptions (user_id);
 
 CREATE TABLE IF NOT EXISTS subscription_items (
@@ -171,7 +174,8 @@ CREATE TABLE IF NOT EXISTS stripe_invoices (
   updated_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (account, livemode, stripe_invoice_id)
 );
-CREATE INDEX IF NOT EXISTS stripe_invoices_stripe_customer_id_idx ON stripe_invoices (stripe_customer_id);
+CREATE INDEX IF NOT EXISTS stripe_invoices_stripe_customer_id_idx
+  ON stripe_invoices (stripe_customer_id, account, livemode);
 CREATE INDEX IF NOT EXISTS stripe_invoices_user_id_idx ON stripe_invoices (user_id);
 
 CREATE TABLE IF NOT EXISTS payment_methods (
@@ -205,7 +209,8 @@ CREATE TABLE IF NOT EXISTS payment_methods (
   updated_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (account, livemode, stripe_payment_method_id)
 );
-CREATE INDEX IF NOT EXISTS payment_methods_last_stripe_customer_id_idx ON payment_methods (last_stripe_customer_id);
+CREATE INDEX IF NOT EXISTS payment_methods_last_stripe_customer_id_idx
+  ON payment_methods (last_stripe_customer_id, account, livemode);
 CREATE INDEX IF NOT EXISTS payment_methods_user_id_idx ON payment_methods (user_id);
 
 CREATE TABLE IF NOT EXISTS stripe_checkout_sessions (
@@ -233,7 +238,8 @@ CREATE TABLE IF NOT EXISTS stripe_checkout_sessions (
   updated_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (account, livemode, stripe_checkout_session_id)
 );
-CREATE INDEX IF NOT EXISTS stripe_checkout_sessions_stripe_customer_id_idx ON stripe_checkout_sessions (stripe_customer_id);
+CREATE INDEX IF NOT EXISTS stripe_checkout_sessions_stripe_customer_id_idx
+  ON stripe_checkout_sessions (stripe_customer_id, account, livemode);
 CREATE INDEX IF NOT EXISTS stripe_checkout_sessions_user_id_idx ON stripe_checkout_sessions (user_id);
 
 -- What the events themselves say has changed, each once.

@@ -46,6 +46,7 @@ CREATE TABLE webhook_audit_trail (
 ) WITHOUT ROWID;
 CREATE INDEX webhook_audit_trail_stripe_event_id_idx ON webhook_audit_trail (stripe_event_id);
 
+-- Only this program writes here, so that ids are UUIDv7 and stand for the time.
 CREATE TABLE webhook_processing_logs (
   id TEXT NOT NULL PRIMARY KEY,
   stripe_event_id TEXT NOT NULL,
@@ -61,7 +62,6 @@ CREATE TABLE webhook_processing_logs (
   metadata TEXT DEFAULT '{}',
   created_at TIMESTAMP
 ) WITHOUT ROWID;
-CREATE INDEX webhook_processing_logs_created_at_idx ON webhook_processing_logs (created_at);
 CREATE INDEX webhook_processing_logs_stripe_event_id_idx ON webhook_processing_logs (stripe_event_id);
 
 CREATE TABLE webhook_dead_letter_queue (

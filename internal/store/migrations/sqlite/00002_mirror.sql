@@ -3,7 +3,9 @@
 -- The mirror of Stripe. A table's columns are those of the row of the same
 -- name in mirror.go, then the computed ones, then the times of the row itself.
 -- References between tables are Stripe ids without foreign keys, since nothing
--- waits for what it refers to.
+-- waits for what it refers to. The indexes on customers have all three columns of
+-- a look-up: with fewer of them SQLite takes the primary key, whose first two are
+-- the same in every row.
 
 CREATE TABLE stripe_customers (
   account TEXT NOT NULL DEFAULT '',
@@ -110,7 +112,8 @@ CREATE TABLE subscriptions (
   updated_at TIMESTAMP NOT NULL,
   PRIMARY KEY (account, livemode, stripe_subscription_id)
 );
-CREATE INDEX subscriptions_stripe_customer_id_idx ON subscriptions (stripe_customer_id);
+CREATE INDEX subscriptions_stripe_customer_id_idx
+  ON subscriptions (stripe_customer_id, account, livemode);
 CREATE INDEX subscriptions_user_id_idx ON subscriptions (user_id);
 
 CREATE TABLE subscription_items (
@@ -171,7 +174,8 @@ CREATE TABLE stripe_invoices (
   updated_at TIMESTAMP NOT NULL,
   PRIMARY KEY (account, livemode, stripe_invoice_id)
 );
-CREATE INDEX stripe_invoices_stripe_customer_id_idx ON stripe_invoices (stripe_customer_id);
+CREATE INDEX stripe_invoices_stripe_customer_id_idx
+  ON stripe_invoices (stripe_customer_id, account, livemode);
 CREATE INDEX stripe_invoices_user_id_idx ON stripe_invoices (user_id);
 
 CREATE TABLE payment_methods (
@@ -205,7 +209,8 @@ CREATE TABLE payment_methods (
   updated_at TIMESTAMP NOT NULL,
   PRIMARY KEY (account, livemode, stripe_payment_method_id)
 );
-CREATE INDEX payment_methods_last_stripe_customer_id_idx ON payment_methods (last_stripe_customer_id);
+CREATE INDEX payment_methods_last_stripe_customer_id_idx
+  ON payment_methods (last_stripe_customer_id, account, livemode);
 CREATE INDEX payment_methods_user_id_idx ON payment_methods (user_id);
 
 CREATE TABLE stripe_checkout_sessions (
@@ -233,7 +238,8 @@ CREATE TABLE stripe_checkout_sessions (
   updated_at TIMESTAMP NOT NULL,
   PRIMARY KEY (account, livemode, stripe_checkout_session_id)
 );
-CREATE INDEX stripe_checkout_sessions_stripe_customer_id_idx ON stripe_checkout_sessions (stripe_customer_id);
+CREATE INDEX stripe_checkout_sessions_stripe_customer_id_idx
+  ON stripe_checkout_sessions (stripe_customer_id, account, livemode);
 CREATE INDEX stripe_checkout_sessions_user_id_idx ON stripe_checkout_sessions (user_id);
 
 -- What the events themselves say has changed, each once.

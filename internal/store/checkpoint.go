@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// checkpointEvery is how often what was committed is moved from the WAL
+	// into the database file.
+	checkpointEvery = 100 * time.Millisecond
+	// walPages is the length of the WAL, in pages of 4 KiB, at which a commit
+	// waits for the checkpoint to be completed, so that the WAL starts over.
+	walPages = 16_000
+)
+
+// checkpointer moves pages from the WAL of SQLite into the database file on a
+// connection of its own, beside the one that writes. By default the commit that
+// makes the WAL too long does it, and everybody waits: of the longest answers
+// under load that was the greatest part. It never stops a writer or a reader
+// (PASSIVE); the writer's own checkpoint, at [walPages], finds little left.
+type checkpointer struct {
+	db      *sql.DB
+	commits atomic.Int64
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+func startCheckpointer(path string) (*checkpointer, error) {
+	db, err := sql.Open("sqlite", sqliteDSN(path, "synchronous(FULL)", "wal_autocheckpoint(0)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	ctx, stop := context.WithCancel(context.Background())
+	c := &checkpointer{db: db, stop: stop}
+	c.done.Go(func() { c.run(ctx) })
+	return c, nil
+}
+
+func (c *checkpointer) run(ctx context.Context) {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	var seen int64
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if n := c.commits.Load(); n != seen {
+			seen = n
+			// What fails here is left to the writer's own checkpoint, whose
+			// commit tells the error to somebody.
+			_, _ = c.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		}
+	}
+}
+
+func (c *checkpointer) close() error {
+	c.stop()
+	c.done.Wait()
+	return c.db.Close()
+}
