@@ -81,7 +81,7 @@ func (tx *Tx) ReceiveEvents(ctx context.Context, events []ReceivedEvent) (map[st
 		}
 	}
 	states := make(map[string]ReceivedState, len(events))
-	scan := func(r *sql.Rows) error {
+	scan := func(r row) error {
 		var (
 			id, status, settled string
 			s                   ReceivedState
@@ -233,7 +233,7 @@ RETURNING stripe_event_id, event_type, round`
 		return nil, fmt.Errorf("take overdue events: %w", err)
 	}
 	var events []OverdueEvent
-	err = scanRows(rows, func(r *sql.Rows) error {
+	err = scanRows(rows, func(r row) error {
 		var e OverdueEvent
 		if err := r.Scan(&e.ID, &e.Type, &e.Round); err != nil {
 			return err

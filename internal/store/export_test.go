@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 )
 
 // The tests are in package store_test, since storetest imports store. These
@@ -52,7 +51,7 @@ func (tx *Tx) Upsert(ctx context.Context, t *table, rows [][]any) error {
 }
 
 // MultiRow exports multiRow.
-func (tx *Tx) MultiRow(ctx context.Context, prefix, suffix string, columns int, rows [][]any, scan func(*sql.Rows) error) error {
+func (tx *Tx) MultiRow(ctx context.Context, prefix, suffix string, columns int, rows [][]any, scan func(row) error) error {
 	return tx.multiRow(ctx, prefix, suffix, columns, rows, scan)
 }
 
@@ -62,3 +61,6 @@ func (s *Store) KeptStatements() int {
 	defer s.stmts.mu.Unlock()
 	return len(s.stmts.kept)
 }
+
+// Row exports row.
+type Row = row

@@ -169,7 +169,7 @@ func (s *Store) appliedMigrations(ctx context.Context, conn *sql.Conn) (map[int6
 		return nil, err
 	}
 	applied := map[int64]time.Time{}
-	err = scanRows(rows, func(rows *sql.Rows) error {
+	err = scanRows(rows, func(rows row) error {
 		var version int64
 		var at time.Time
 		if err := rows.Scan(&version, &at); err != nil {

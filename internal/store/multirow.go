@@ -21,41 +21,33 @@ const maxRows = 128
 // On Postgres the rows are cut into powers of two, so that a table has eight
 // texts in all and every connection keeps them prepared. On SQLite a loop over
 // a prepared statement of one row is faster.
-func (tx *Tx) multiRow(ctx context.Context, prefix, suffix string, columns int, rows [][]any, scan func(*sql.Rows) error) error {
+func (tx *Tx) multiRow(ctx context.Context, prefix, suffix string, columns int, rows [][]any, scan func(row) error) error {
 	if tx.dialect == SQLite {
 		return tx.eachRow(ctx, prefix, suffix, columns, rows, scan)
 	}
-	var args []any
+	var queries []query
 	for len(rows) > 0 {
 		n := maxRows
 		for n > len(rows) {
 			n /= 2
 		}
-		args = args[:0]
+		args := make([]any, 0, n*columns)
 		for _, row := range rows[:n] {
 			args = append(args, row...)
 		}
-		if err := tx.each(ctx, rowsText(prefix, suffix, columns, n), args, scan); err != nil {
-			return err
-		}
+		queries = append(queries, query{rowsText(prefix, suffix, columns, n), args, scan})
 		rows = rows[n:]
+	}
+	if scan != nil {
+		return tx.queue.read(ctx, queries...)
+	}
+	for _, q := range queries {
+		tx.queue.batch.Queue(q.text, q.args...)
 	}
 	return nil
 }
 
-// each runs one statement and scans what it returns.
-func (tx *Tx) each(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
-	if scan == nil {
-		return tx.run(ctx, text, args...)
-	}
-	rows, err := tx.QueryContext(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	return scanRows(rows, scan)
-}
-
-func (tx *Tx) eachRow(ctx context.Context, prefix, suffix string, columns int, rows [][]any, scan func(*sql.Rows) error) error {
+func (tx *Tx) eachRow(ctx context.Context, prefix, suffix string, columns int, rows [][]any, scan func(row) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -87,7 +79,7 @@ func (tx *Tx) eachRow(ctx context.Context, prefix, suffix string, columns int, r
 	return nil
 }
 
-func scanRows(rows *sql.Rows, scan func(*sql.Rows) error) error {
+func scanRows(rows *sql.Rows, scan func(row) error) error {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -45,7 +44,7 @@ func compareBools(a, b bool) int {
 // held. On SQLite there is one writer and nothing to lock.
 func (tx *Tx) LockObjects(ctx context.Context, keys []ObjectKey) (map[ObjectKey]string, error) {
 	states := make(map[ObjectKey]string, len(keys))
-	scan := func(r *sql.Rows) error {
+	scan := func(r row) error {
 		var (
 			k     ObjectKey
 			state string
@@ -56,26 +55,30 @@ func (tx *Tx) LockObjects(ctx context.Context, keys []ObjectKey) (map[ObjectKey]
 		states[k] = state
 		return nil
 	}
-	if err := tx.lockKeys(ctx, keys); err != nil {
-		return nil, fmt.Errorf("lock objects: %w", err)
-	}
-	read := tx.readEachObject
+	lockAndRead := tx.readEachObject
 	if tx.dialect == Postgres {
-		read = tx.readObjects
+		lockAndRead = tx.lockAndReadObjects
 	}
-	if err := read(ctx, keys, scan); err != nil {
-		return nil, fmt.Errorf("read objects: %w", err)
+	if err := lockAndRead(ctx, keys, scan); err != nil {
+		return nil, fmt.Errorf("lock objects: %w", err)
 	}
 	return states, nil
 }
 
-// readObjects differs from [Tx.readEachObject] by necessity: Postgres wants one
-// statement, and casts, and SQLite has no arrays. A plain join would do, but for
-// a plan that was made while the table was small and reads all of it ever after
-// (measured: two thirds of the database's time); LATERAL with LIMIT can only be
-// a look-up per key.
-func (tx *Tx) readObjects(ctx context.Context, keys []ObjectKey, scan func(*sql.Rows) error) error {
-	const query = `
+// lockAndReadObjects differs from [Tx.readEachObject] by necessity: Postgres has
+// to lock, and wants few statements.
+//
+// It takes an advisory lock for every key, in one order everywhere. That costs a
+// third of an update of the rows, and an object needs no row to be locked. Two
+// keys may share a lock; they then wait for each other in vain, no more. The
+// second statement has its snapshot when the first has returned.
+//
+// A plain join would do for the second, but for a plan that was made while the
+// table was small and reads all of it ever after (measured: two thirds of the
+// database's time); LATERAL with LIMIT can only be a look-up per key.
+func (tx *Tx) lockAndReadObjects(ctx context.Context, keys []ObjectKey, scan func(row) error) error {
+	const lock = `SELECT count(pg_advisory_xact_lock(k)) FROM unnest($1::BIGINT[]) AS k`
+	const read = `
 SELECT o.account, o.livemode, o.kind, o.object_id, o.state
 FROM unnest($1::TEXT[], $2::BOOLEAN[], $3::TEXT[], $4::TEXT[]) AS k (account, livemode, kind, object_id)
 CROSS JOIN LATERAL (
@@ -86,15 +89,20 @@ CROSS JOIN LATERAL (
 	var (
 		accounts, kinds, ids []string
 		modes                []bool
+		locks                []int64
 	)
 	for _, k := range keys {
 		accounts, modes = append(accounts, k.Account), append(modes, k.Livemode)
 		kinds, ids = append(kinds, string(k.Kind)), append(ids, k.ID)
+		locks = append(locks, k.lock())
 	}
-	return tx.each(ctx, query, []any{accounts, modes, kinds, ids}, scan)
+	slices.Sort(locks)
+	return tx.queue.read(ctx,
+		query{text: lock, args: []any{slices.Compact(locks)}},
+		query{text: read, args: []any{accounts, modes, kinds, ids}, scan: scan})
 }
 
-func (tx *Tx) readEachObject(ctx context.Context, keys []ObjectKey, scan func(*sql.Rows) error) error {
+func (tx *Tx) readEachObject(ctx context.Context, keys []ObjectKey, scan func(row) error) error {
 	const query = `
 SELECT account, livemode, kind, object_id, state
 FROM stripe_objects
@@ -113,24 +121,6 @@ WHERE account = $1 AND livemode = $2 AND kind = $3 AND object_id = $4`
 		}
 	}
 	return nil
-}
-
-// lockKeys takes a lock of Postgres for every key, in one order everywhere. It
-// costs a third of an update of the rows, and an object needs no row to be
-// locked. Two keys may share a lock; they then wait for each other in vain, no
-// more.
-func (tx *Tx) lockKeys(ctx context.Context, keys []ObjectKey) error {
-	if tx.dialect == SQLite {
-		return nil
-	}
-	locks := make([]int64, len(keys))
-	for i, k := range keys {
-		locks[i] = k.lock()
-	}
-	slices.Sort(locks)
-	const query = `SELECT count(pg_advisory_xact_lock(k)) FROM unnest($1::BIGINT[]) AS k`
-	_, err := tx.ExecContext(ctx, query, slices.Compact(locks))
-	return err
 }
 
 // lock is the number of the key's advisory lock.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -13,8 +14,9 @@ import (
 // queue holds statements of a transaction on Postgres whose results nobody
 // needs, and sends them in one round trip: a group of events has some twenty of
 // them, and would wait longer for the network than for the database. They are
-// sent before any other statement of the transaction and before its commit, so
-// that nothing is seen out of order. An error comes with the statement after.
+// sent before or together with the next statement of the transaction whose
+// result matters, and before its commit, so that nothing is seen out of order.
+// An error comes with the statement after.
 //
 // SQLite has no round trips; a nil queue is empty.
 type queue struct {
@@ -32,22 +34,70 @@ func (q *queue) failure() error {
 	return q.err
 }
 
-func (q *queue) flush(ctx context.Context) error {
+// flush sends what is queued.
+func (q *queue) flush(ctx context.Context) error { return q.read(ctx) }
+
+// query is a statement and what to do with each row it returns; without scan
+// the rows do not matter.
+type query struct {
+	text string
+	args []any
+	scan func(row) error
+}
+
+// row is a row of either driver.
+type row interface{ Scan(...any) error }
+
+// read sends what is queued and the queries behind it, all in one round trip,
+// and scans what comes back.
+func (q *queue) read(ctx context.Context, queries ...query) error {
 	if q == nil || q.err != nil {
 		return q.failure()
+	}
+	queued := q.batch.Len()
+	for _, query := range queries {
+		q.batch.Queue(query.text, query.args...)
 	}
 	if q.batch.Len() == 0 {
 		return nil
 	}
 	q.err = q.conn.Raw(func(driverConn any) error {
 		results := driverConn.(*stdlib.Conn).Conn().SendBatch(ctx, &q.batch)
-		return results.Close() // reads all results, and returns the first error
+		err := readResults(results, queued, queries)
+		return cmp.Or(err, results.Close())
 	})
 	q.batch = pgx.Batch{}
 	if q.err != nil {
 		q.err = fmt.Errorf("write: %w", q.err)
 	}
 	return q.err
+}
+
+func readResults(results pgx.BatchResults, queued int, queries []query) error {
+	for range queued {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	for _, query := range queries {
+		rows, err := results.Query()
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			if query.scan == nil {
+				continue
+			}
+			if err := query.scan(rows); err != nil {
+				rows.Close()
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run executes a statement whose result nobody needs, on Postgres together with

@@ -71,7 +71,7 @@ func (s *Store) DeadLetters(ctx context.Context, f DeadLetterFilter, p Page) (le
 		return nil, "", err
 	}
 	letters, err = queryAll(ctx, s.reader, selectDeadLetters+fromDeadLetters+end, q.args,
-		func(r interface{ Scan(...any) error }) (DeadLetterRecord, error) {
+		func(r row) (DeadLetterRecord, error) {
 			var d DeadLetterRecord
 			err := r.Scan(d.targets()...)
 			return d, err

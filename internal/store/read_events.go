@@ -35,7 +35,7 @@ SELECT stripe_event_id, event_type, account, api_version, livemode, object_id, e
   deliveries, received_at, processed_at, error_message, failure_reason, next_attempt_at
 FROM stripe_webhook_events`
 
-func scanEvent(r interface{ Scan(...any) error }) (EventRecord, error) {
+func scanEvent(r row) (EventRecord, error) {
 	var e EventRecord
 	err := r.Scan(&e.StripeEventID, &e.EventType, &e.Account, &e.APIVersion, &e.Livemode, &e.ObjectID, &e.EventCreated,
 		&e.Status, &e.Attempts, &e.Deliveries, &e.ReceivedAt, &e.ProcessedAt, &e.ErrorMessage, &e.FailureReason, &e.NextAttemptAt)
@@ -99,7 +99,7 @@ FROM webhook_audit_trail
 WHERE stripe_event_id = $1
 ORDER BY at, id
 LIMIT 1000`
-	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r interface{ Scan(...any) error }) (AuditRecord, error) {
+	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r row) (AuditRecord, error) {
 		var a AuditRecord
 		var before, after sql.NullString
 		err := r.Scan(&a.ID, &a.At, &a.Actor, &a.Action, &a.StripeEventID, &a.Target, &a.Reason, &before, &after, &a.RequestID)
@@ -132,7 +132,7 @@ FROM webhook_processing_logs
 WHERE stripe_event_id = $1
 ORDER BY created_at, id
 LIMIT 1000`
-	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r interface{ Scan(...any) error }) (LogRecord, error) {
+	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r row) (LogRecord, error) {
 		var l LogRecord
 		var metadata sql.NullString
 		err := r.Scan(&l.CreatedAt, &l.ProcessingStage, &l.Status, &l.HandlerName, &l.ExecutionTimeMS, &l.ErrorMessage, &l.RetryAttempt, &metadata)
@@ -153,13 +153,13 @@ func rawJSON(s sql.NullString) json.RawMessage {
 }
 
 // queryAll scans every row of a query; the list is never nil.
-func queryAll[T any](ctx context.Context, db *sql.DB, query string, args []any, scan func(interface{ Scan(...any) error }) (T, error)) ([]T, error) {
+func queryAll[T any](ctx context.Context, db *sql.DB, query string, args []any, scan func(row) (T, error)) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	list := []T{}
-	err = scanRows(rows, func(r *sql.Rows) error {
+	err = scanRows(rows, func(r row) error {
 		v, err := scan(r)
 		list = append(list, v)
 		return err

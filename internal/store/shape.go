@@ -135,7 +135,7 @@ func (s *Store) actualColumns(ctx context.Context, conn *sql.Conn, name string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	err = scanRows(rows, func(rows *sql.Rows) error {
+	err = scanRows(rows, func(rows row) error {
 		var column string
 		var must bool
 		if err := rows.Scan(&column, &must); err != nil {

@@ -151,7 +151,7 @@ func TestMultiRow_ReturnsEveryRow(t *testing.T) {
 					`INSERT INTO stripe_objects (account, livemode, kind, object_id, updated_at)`,
 					`ON CONFLICT (account, livemode, kind, object_id) DO UPDATE
 					SET updated_at = excluded.updated_at RETURNING object_id`,
-					5, rows, func(r *sql.Rows) error {
+					5, rows, func(r store.Row) error {
 						var id string
 						err := r.Scan(&id)
 						got[id] = true
@@ -174,7 +174,7 @@ func TestMultiRow_StopsAtAnErrorOfTheScan(t *testing.T) {
 		err := s.WithTx(t.Context(), func(tx *store.Tx) error {
 			return tx.MultiRow(t.Context(), `INSERT INTO stripe_objects (livemode, kind, object_id)`,
 				`RETURNING object_id`, 3, [][]any{{true, "a", "b"}, {true, "a", "c"}},
-				func(*sql.Rows) error { return want })
+				func(store.Row) error { return want })
 		})
 		if !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)

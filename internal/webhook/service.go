@@ -26,7 +26,7 @@ type Config struct {
 	// with a 503; zero means 10,000.
 	QueueLimit int
 	// Committers is how many groups are settled side by side; zero means one on
-	// SQLite, which has one writer, and four on Postgres, so that some work
+	// SQLite, which has one writer, and three on Postgres, so that some work
 	// while others wait for the disk.
 	Committers int
 	Now        func() time.Time
@@ -63,7 +63,7 @@ func New(s *store.Store, client *jobs.Client, workers *river.Workers, c Config) 
 	if committers == 0 {
 		committers = 1
 		if s.Postgres() {
-			committers = 4
+			committers = 3
 		}
 	}
 	group := newGroup(limit, settler.settle)
