@@ -19,9 +19,10 @@ type effect struct {
 // object is a locked object while a group is folded.
 type object struct {
 	state   *fold.State
+	text    string // before the group
 	user    string // before the group
 	touched bool   // an event of the group says something about it
-	dirty   bool   // the state has to be saved
+	dirty   bool   // the state may have changed
 }
 
 // applyTx writes the effects of events: it locks every object they touch and
@@ -73,6 +74,9 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 		text, err := o.state.Encode()
 		if err != nil {
 			return err
+		}
+		if text == o.text {
+			continue // nothing new, so the row is what it was
 		}
 		saved[key] = text
 		if row, ok := mirrorRow(key, o.state, objects); ok && o.touched {
@@ -157,7 +161,7 @@ func lock(ctx context.Context, tx *store.Tx, objects map[store.ObjectKey]*object
 		if err != nil {
 			return fmt.Errorf("object %s: %w", key.ID, err)
 		}
-		objects[key] = &object{state: state, user: state.User()}
+		objects[key] = &object{state: state, text: texts[key], user: state.User()}
 	}
 	return nil
 }

@@ -1,9 +1,9 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -113,7 +113,11 @@ func (rc *Receiver) readBody(w http.ResponseWriter, r *http.Request) ([]byte, er
 	if r.ContentLength > maxBody {
 		return nil, tooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var buffer bytes.Buffer
+	if r.ContentLength > 0 {
+		buffer.Grow(int(r.ContentLength) + bytes.MinRead) // so that it never has to be copied
+	}
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var limit *http.MaxBytesError
 	switch {
 	case errors.As(err, &limit):
@@ -121,7 +125,7 @@ func (rc *Receiver) readBody(w http.ResponseWriter, r *http.Request) ([]byte, er
 	case err != nil:
 		return nil, rest.NewProblem(http.StatusBadRequest, "body_invalid", "The body could not be read to its end.")
 	}
-	return body, nil
+	return buffer.Bytes(), nil
 }
 
 func signatureProblem(err error) error {
