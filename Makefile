@@ -4,6 +4,7 @@ GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 TIMEOUT ?= 25m
 BENCH ?= .
+BENCHTIME ?= 20000x
 FUZZTIME ?= 30s
 
 .PHONY: help
@@ -23,8 +24,8 @@ test-long: ## the same with more cases of the random tests
 	QUOTEKIT_TEST_LONG=1 scripts/with-postgres $(GO) test $$(scripts/race) -timeout 2h ./...
 
 .PHONY: bench
-bench: ## measure the service on both databases with durable commits; BENCH=name
-	scripts/with-postgres --durable $(GO) test -run '^$$' -bench '$(BENCH)' -timeout 2h ./app
+bench: ## measure the service on both databases with durable commits; BENCH=name BENCHTIME=20000x
+	scripts/with-postgres --durable $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 2h ./app
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (30s)
