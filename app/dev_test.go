@@ -106,7 +106,8 @@ func TestRunDev_SampleTrafficArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+creds.AdminToken)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	deadline := time.After(10 * time.Second)
+	for {
 		status, answer := mustDo(t, req)
 		var list struct {
 			Items []json.RawMessage `json:"items"`
@@ -117,7 +118,9 @@ func TestRunDev_SampleTrafficArrives(t *testing.T) {
 		if len(list.Items) > 0 {
 			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
 			t.Fatal("no subscription came")
 		}
 	}

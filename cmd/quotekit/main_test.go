@@ -94,25 +94,37 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 2 {
 		text = args[1]
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	came := until(func() bool {
 		b, err := os.ReadFile(ts.MkAbs(args[0]))
-		if err == nil && strings.Contains(string(b), text) {
-			return
-		}
+		return err == nil && strings.Contains(string(b), text)
+	})
+	if !came {
+		ts.Fatalf("%s did not come", strings.Join(args, " with "))
 	}
-	ts.Fatalf("%s did not come", strings.Join(args, " with "))
 }
 
 func answers(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: answers HOST:PORT")
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if (app.DevCredentials{URL: "http://" + args[0]}).Alive(context.Background()) {
-			return
+	if !until(func() bool { return (app.DevCredentials{URL: "http://" + args[0]}).Alive(context.Background()) }) {
+		ts.Fatalf("nobody answers at %s", args[0])
+	}
+}
+
+// until waits for a condition and reports whether it came true.
+func until(ok func() bool) bool {
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return false
 		}
 	}
-	ts.Fatalf("nobody answers at %s", args[0])
+	return true
 }
 
 func jsonEnv(ts *testscript.TestScript, neg bool, args []string) {
