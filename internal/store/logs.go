@@ -36,7 +36,7 @@ func (s *Store) WriteLogs(ctx context.Context, logs []ProcessingLog) error {
 		}
 		rows[i] = []any{
 			quotekit.NewID(), l.StripeEventID, l.EventType, l.Stage, l.Status, null(l.Handler),
-			l.Took.Milliseconds(), null(l.Message), l.Attempt, string(metadata), l.At.UTC(),
+			l.Took.Milliseconds(), null(l.Message), l.Attempt, string(metadata), l.At.UTC().Truncate(time.Microsecond),
 		}
 	}
 	const prefix = `INSERT INTO webhook_processing_logs (id, stripe_event_id, event_type, processing_stage, status,
