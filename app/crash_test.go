@@ -104,6 +104,7 @@ func TestCrash_NothingAcknowledgedIsLost(t *testing.T) {
 			todo         = slices.Clone(events)
 		)
 		rand.Shuffle(len(todo), func(i, j int) { todo[i], todo[j] = todo[j], todo[i] })
+		interrupted := 0 // rounds that the kill came in the middle of
 		for round := 0; len(todo) > 0; round++ {
 			c := mustSpawn(t, database)
 			stop := time.AfterFunc(time.Hour, func() {})
@@ -137,9 +138,16 @@ func TestCrash_NothingAcknowledgedIsLost(t *testing.T) {
 			senders.Wait()
 			stop.Stop()
 			c.kill()
+			if len(todo) > 0 {
+				interrupted++
+			}
 			if round > kills+3 {
 				t.Fatalf("%d events are never answered", len(todo))
 			}
+		}
+		t.Logf("%d kills came in the middle of the load", interrupted)
+		if interrupted == 0 {
+			t.Error("no kill came in the middle of the load")
 		}
 		s := mustStart(t, database, app.Options{})
 		if got := len(s.query("SELECT 1 FROM stripe_webhook_events WHERE status = 'succeeded'")); got != len(acknowledged) || got != len(events) {
