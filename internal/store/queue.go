@@ -100,6 +100,10 @@ func readResults(results pgx.BatchResults, queued int, queries []query) error {
 	return nil
 }
 
+// Flush sends what is queued. Nobody needs it for what the database does; it is
+// for those who look at the clock afterwards.
+func (tx *Tx) Flush(ctx context.Context) error { return tx.queue.flush(ctx) }
+
 // run executes a statement whose result nobody needs, on Postgres together with
 // others and a little later.
 func (tx *Tx) run(ctx context.Context, text string, args ...any) error {

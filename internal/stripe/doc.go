@@ -5,7 +5,8 @@
 // The life of a request body: [VerifySignature] decides whether Stripe sent it,
 // [ParseEvent] reads the envelope in one validating pass and leaves the object
 // as bytes, and one of the Decode functions turns these bytes into a row of the
-// mirror. [ApplyPrevious] gives the object as it was before an update.
+// mirror. They also give the row as it
+// was before an update.
 //
 // The decoders read every shape that is still on its way: API versions before
 // 2025-03-31.basil ("old": subscription.current_period_end,

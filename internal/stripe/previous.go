@@ -1,25 +1,11 @@
 package stripe
 
-// ApplyPrevious returns object as it was before the event: previous, the
-// event's previous_attributes, put back into it. Hashes merge key by key at
-// every depth and arrays are replaced whole, as Stripe writes them. A null
-// at the top is an old value like any other; below it says that the event
-// added the key, so the key goes (where it was an old null instead, nothing is
-// lost: null and missing decode alike).
-func ApplyPrevious(object, previous []byte) ([]byte, error) {
-	now, err := parseHash("data.object", object)
-	if err != nil {
-		return nil, err
-	}
-	before, err := parseHash("data.previous_attributes", previous)
-	if err != nil {
-		return nil, err
-	}
-	return appendMerged(make([]byte, 0, len(object)+len(previous)), now, before, true), nil
-}
-
 // appendMerged appends now, which may be missing or no hash, with before put
-// back into it. It recurses no deeper than before is nested.
+// back into it: the object as it was, before being previous_attributes. Hashes
+// merge key by key at every depth and arrays are replaced whole, as Stripe
+// writes them. A null at the top is an old value like any other; below it says
+// that the event added the key, so the key goes (where it was an old null
+// instead, nothing is lost: null and missing decode alike). It recurses no deeper than before is nested.
 func appendMerged(dst []byte, now, before value, top bool) []byte {
 	dst = append(dst, '{')
 	begin := len(dst)

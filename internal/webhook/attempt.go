@@ -160,6 +160,9 @@ func (w *AttemptWorker) finish(ctx context.Context, e store.PendingEvent, event 
 		if err := tx.ResolveSettled(ctx, []string{e.ID}, ""); err != nil {
 			return err
 		}
+		if err := tx.Flush(ctx); err != nil {
+			return err
+		}
 		if route != nil && w.now().Sub(started) > route.Timeout {
 			return errExpired
 		}

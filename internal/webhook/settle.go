@@ -176,6 +176,9 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 		if err := tx.Audit(ctx, deliveryAudit(group, states)); err != nil {
 			return err
 		}
+		if err := tx.Flush(ctx); err != nil {
+			return err
+		}
 		now := s.now()
 		for _, e := range group {
 			if states[e.event.ID].Taken && e.expired(now) {
