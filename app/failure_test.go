@@ -11,6 +11,7 @@ import (
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/app"
 	"github.com/quotekit/quotekit/handlers"
+	"github.com/quotekit/quotekit/internal/store/storetest"
 )
 
 // routesWith returns the service's table with one handler replaced.
@@ -273,4 +274,51 @@ func TestOperator_NobodyGetsIn(t *testing.T) {
 			t.Errorf("got %d for an unknown event, want 404", status)
 		}
 	})
+}
+
+// TestFailure_ATimeoutCountsTheWaitForTheDatabase holds the row that an event
+// writes until the event's time is over.
+func TestFailure_ATimeoutCountsTheWaitForTheDatabase(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	routes := handlers.Routes()
+	for i := range routes {
+		routes[i].Timeout = timeout
+	}
+	s := mustStart(t, storetest.PostgresURL(t, tables), app.Options{Routes: routes, Role: app.RoleWeb})
+	s.post(product("evt_1", "prod_1"))
+	holder, err := s.Store().Writer().Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Rollback() }()
+	if _, err := holder.Exec("SELECT 1 FROM stripe_products FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	update := set(set(product("evt_2", "prod_1"), "created", 1_775_000_001), "data.object.name", "Other")
+	answered := make(chan answer, 1)
+	posted := time.Now()
+	go func() {
+		a, err := s.tryPost(update)
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- a
+	}()
+	eventually(t, 5*time.Second, "the event waits for the row until its time is over", func() bool {
+		waiting := s.value("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+		return waiting == "1" && time.Since(posted) > timeout
+	})
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-answered; a.Status != "pending" {
+		t.Errorf("got %+v, want pending", a)
+	}
+	got := s.query("SELECT status, failure_reason FROM stripe_webhook_events WHERE stripe_event_id = 'evt_2'")
+	if len(got) != 1 || got[0] != "status=pending | failure_reason=TIMEOUT_EXCEEDED" {
+		t.Errorf("got %v", got)
+	}
+	if name := s.value("SELECT name FROM stripe_products"); name != "Plan" {
+		t.Errorf("got product %q, want no effect of the late event", name)
+	}
 }
