@@ -118,8 +118,8 @@ func RunDev(ctx context.Context, cfg Config, opts DevOptions, stdout io.Writer) 
 	}
 	creds.URL = a.URL()
 	traffic := newTraffic(creds, opts.EventsPerSecond, opts.Logger)
-	data := traffic.maker.Application(creds.UserID, 40, 120, 300)
-	err = a.Store().InsertApplication(ctx, data.Clients, data.Items, data.Quotes)
+	data := traffic.maker.Application(40, 120, 300)
+	err = a.Store().InsertApplication(ctx, creds.UserID, data)
 	if err == nil {
 		err = writeDevCredentials(opts.Dir, creds)
 	}

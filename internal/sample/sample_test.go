@@ -221,17 +221,25 @@ func TestSet(t *testing.T) {
 }
 
 func TestApplication_AddsUp(t *testing.T) {
-	a := newMaker(9).Application("7f0c2d5e-0b0c-4d43-9a53-6f2c0e1d7a01", 5, 7, 40)
-	if len(a.Clients) != 5 || len(a.Items) != 7 || len(a.Quotes) != 40 {
-		t.Fatalf("%d clients, %d items, %d quotes", len(a.Clients), len(a.Items), len(a.Quotes))
+	a := newMaker(9).Application(5, 7, 40)
+	if len(a[quotekit.Clients]) != 5 || len(a[quotekit.Items]) != 7 || len(a[quotekit.Quotes]) != 40 {
+		t.Fatalf("%d clients, %d items, %d quotes", len(a[quotekit.Clients]), len(a[quotekit.Items]), len(a[quotekit.Quotes]))
 	}
-	for _, q := range a.Quotes {
+	for _, q := range a[quotekit.Quotes] {
+		var lines []struct {
+			Quantity  int64          `json:"quantity"`
+			UnitPrice quotekit.Cents `json:"unit_price"`
+		}
+		if err := json.Unmarshal(q["line_items"].(json.RawMessage), &lines); err != nil {
+			t.Fatal(err)
+		}
 		sum := quotekit.Cents(0)
-		for _, l := range q.Lines {
+		for _, l := range lines {
 			sum += quotekit.Cents(l.Quantity) * l.UnitPrice
 		}
-		if q.Subtotal != sum || q.Total != q.Subtotal+q.TaxAmount {
-			t.Errorf("quote %s: lines %d, subtotal %d, tax %d, total %d", q.Number, sum, q.Subtotal, q.TaxAmount, q.Total)
+		subtotal, tax, total := q["subtotal"].(quotekit.Cents), q["tax_amount"].(quotekit.Cents), q["total"].(quotekit.Cents)
+		if subtotal != sum || total != subtotal+tax || tax <= 0 {
+			t.Errorf("quote %s: lines %s, subtotal %s, tax %s, total %s", q["quote_number"], sum, subtotal, tax, total)
 		}
 	}
 }

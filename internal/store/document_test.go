@@ -139,7 +139,11 @@ func benchmarks(t *testing.T, s *store.Store) (n int) {
 func documentContent(t *testing.T, s *store.Store) string {
 	t.Helper()
 	return strings.Join(lines(t, s, `
-		SELECT 'job ' || to_jsonb(j)::TEXT FROM batch_jobs AS j
+		SELECT 'job ' || to_jsonb(j)::TEXT FROM (
+			SELECT id, user_id, operation_type, total_items, processed_items, failed_items, progress_percent, status, request_id,
+				options, error_details, execution_time_ms, created_at, completed_at
+			FROM batch_jobs
+		) AS j
 		UNION ALL SELECT 'log ' || to_jsonb(l)::TEXT FROM webhook_processing_logs AS l
 		UNION ALL SELECT 'dead ' || to_jsonb(d)::TEXT FROM webhook_dead_letter_queue AS d
 		UNION ALL SELECT 'benchmark ' || event_type || baseline_time_ms || target_time_ms || note

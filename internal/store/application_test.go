@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -14,14 +15,15 @@ import (
 func TestInsertApplication_KeepsMoneyExact(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, s *store.Store) {
 		user, client := quotekit.NewID(), quotekit.NewID()
-		clients := []quotekit.Client{{ID: client, UserID: user, Name: "Ada"}}
-		items := []quotekit.Item{{ID: quotekit.NewID(), UserID: user, Name: "Design", UnitPrice: 12345678_90}}
-		quotes := []quotekit.Quote{{
-			ID: quotekit.NewID(), UserID: user, ClientID: client, Status: "draft", Subtotal: 10_05, TaxRate: 19_00,
-			TaxAmount: 1_91, Total: 11_96, CreatedAt: time.Unix(1_775_000_000, 0),
-			Lines: []quotekit.QuoteLine{{ItemID: "x", Name: "Design", Quantity: 1, UnitPrice: 10_05}},
-		}}
-		if err := s.InsertApplication(context.Background(), clients, items, quotes); err != nil {
+		rows := map[quotekit.ApplicationTable][]quotekit.Values{
+			quotekit.Clients: {{"id": client, "name": "Ada"}},
+			quotekit.Items:   {{"name": "Design", "unit_price": quotekit.Cents(12345678_90), "tags": json.RawMessage(`["a"]`)}},
+			quotekit.Quotes: {{
+				"client_id": client, "status": "draft", "subtotal": quotekit.Cents(10_05), "tax_rate": quotekit.Rate(19_0000),
+				"tax_amount": quotekit.Cents(1_91), "total": quotekit.Cents(11_96), "created_at": time.Unix(1_775_000_000, 0),
+			}},
+		}
+		if err := s.InsertApplication(context.Background(), user, rows); err != nil {
 			t.Fatal(err)
 		}
 		query := "SELECT unit_price, total, tax_rate FROM items, quotes"
@@ -37,8 +39,7 @@ func TestInsertApplication_KeepsMoneyExact(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		// A row that is refused takes the others with it.
-		items[0].ID, quotes[0].ID = quotekit.NewID(), quotekit.NewID()
-		if err := s.InsertApplication(context.Background(), clients, items, quotes); err == nil {
+		if err := s.InsertApplication(context.Background(), user, rows); err == nil {
 			t.Fatal("got no error for a client that is there")
 		}
 		var n int
@@ -46,12 +47,4 @@ func TestInsertApplication_KeepsMoneyExact(t *testing.T) {
 			t.Errorf("got %d items, %v, want 1", n, err)
 		}
 	})
-}
-
-func TestCents_String(t *testing.T) {
-	for c, want := range map[quotekit.Cents]string{0: "0.00", 5: "0.05", 1250: "12.50", -5: "-0.05", -1250: "-12.50"} {
-		if got := c.String(); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
 }

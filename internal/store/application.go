@@ -1,0 +1,296 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/quotekit/quotekit"
+)
+
+// columnKind is what a column of the application's tables holds. Money is
+// NUMERIC(10,2) on Postgres and cents on SQLite, a rate NUMERIC(7,4) and
+// ten-thousandths of a percent.
+type columnKind int
+
+const (
+	textColumn columnKind = iota
+	moneyColumn
+	rateColumn
+	jsonColumn
+	timeColumn
+)
+
+// appTable describes a table of the application's own.
+type appTable struct {
+	name    string
+	columns []string // of ours, sorted; Postgres may have more
+	kinds   map[string]columnKind
+	// image is the whole row as a JSON object, as SQLite makes it.
+	image string
+}
+
+var appTables = map[quotekit.ApplicationTable]*appTable{
+	quotekit.Clients: newAppTable("clients", map[string]columnKind{
+		"id": textColumn, "user_id": textColumn, "name": textColumn, "email": textColumn, "phone": textColumn,
+		"address": textColumn, "notes": textColumn, "created_at": timeColumn, "updated_at": timeColumn,
+	}),
+	quotekit.Items: newAppTable("items", map[string]columnKind{
+		"id": textColumn, "user_id": textColumn, "name": textColumn, "unit": textColumn, "unit_price": moneyColumn,
+		"category": textColumn, "tags": jsonColumn, "created_at": timeColumn, "updated_at": timeColumn,
+	}),
+	quotekit.Quotes: newAppTable("quotes", map[string]columnKind{
+		"id": textColumn, "user_id": textColumn, "client_id": textColumn, "client_name": textColumn,
+		"client_email": textColumn, "quote_number": textColumn, "status": textColumn, "line_items": jsonColumn,
+		"subtotal": moneyColumn, "tax_rate": rateColumn, "tax_amount": moneyColumn, "total": moneyColumn,
+		"notes": textColumn, "valid_until": timeColumn, "created_at": timeColumn, "updated_at": timeColumn,
+	}),
+}
+
+func newAppTable(name string, kinds map[string]columnKind) *appTable {
+	t := &appTable{name: name, kinds: kinds, columns: slices.Sorted(maps.Keys(kinds))}
+	parts := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		value := c
+		switch kinds[c] {
+		case moneyColumn:
+			value = decimalText(c, 2)
+		case rateColumn:
+			value = decimalText(c, 4)
+		case jsonColumn:
+			value = "json(" + c + ")"
+		}
+		parts[i] = "'" + c + "', " + value
+	}
+	t.image = "json_object(" + strings.Join(parts, ", ") + ")"
+	return t
+}
+
+// decimalText is SQL that writes an integer column of SQLite as the decimal
+// that Postgres' JSON shows, so that an image reads alike on both.
+func decimalText(column string, scale int) string {
+	unit := "1" + strings.Repeat("0", scale)
+	return fmt.Sprintf("iif(%[1]s IS NULL, NULL, printf('%%s%%d.%%0%[3]dd', iif(%[1]s < 0, '-', ''), abs(%[1]s) / %[2]s, abs(%[1]s) %% %[2]s))",
+		column, unit, scale)
+}
+
+// Image is a whole row of the application's tables as a JSON object, with the
+// columns of others, too. It reads alike on both engines.
+type Image json.RawMessage
+
+// imageOf is SQL for the image of a row of t, whose alias is t.
+func (s *Store) imageOf(t *appTable) string { return s.dialect.imageOf(t) }
+
+func (d Dialect) imageOf(t *appTable) string {
+	if d == Postgres {
+		return "to_jsonb(t)::TEXT"
+	}
+	return t.image
+}
+
+// decode reads an image into v, a [quotekit.Client], [quotekit.Item] or
+// [quotekit.Quote], or any struct with some of their fields.
+func (i Image) decode(v any) error {
+	if err := json.Unmarshal(i, v); err != nil {
+		return fmt.Errorf("read a row: %w", err)
+	}
+	return nil
+}
+
+// makeImage writes values as an image.
+func makeImage(values quotekit.Values) (Image, error) {
+	out := make(map[string]any, len(values))
+	for column, v := range values {
+		switch v := v.(type) {
+		case nil, string, quotekit.Cents, quotekit.Rate, json.RawMessage:
+			out[column] = v
+		case time.Time:
+			out[column] = quotekit.Timestamp{Time: v}
+		default:
+			return nil, fmt.Errorf("column %s has a value of type %T", column, v)
+		}
+	}
+	b, err := json.Marshal(out)
+	return b, err
+}
+
+// bind makes arguments of the columns of an image, for SQLite. A column that the
+// image lacks is NULL.
+func (t *appTable) bind(image Image, columns []string) ([]any, error) {
+	var raw map[string]json.RawMessage
+	if err := image.decode(&raw); err != nil {
+		return nil, err
+	}
+	args := make([]any, len(columns))
+	for i, c := range columns {
+		v := raw[c]
+		if len(v) == 0 || string(v) == "null" {
+			continue
+		}
+		var err error
+		switch t.kinds[c] {
+		case moneyColumn:
+			var n quotekit.Cents
+			err = json.Unmarshal(v, &n)
+			args[i] = int64(n)
+		case rateColumn:
+			var n quotekit.Rate
+			err = json.Unmarshal(v, &n)
+			args[i] = int64(n)
+		case jsonColumn:
+			args[i] = string(v)
+		case timeColumn:
+			var at quotekit.Timestamp
+			err = json.Unmarshal(v, &at)
+			args[i] = at.Time
+		default:
+			var s string
+			err = json.Unmarshal(v, &s)
+			args[i] = s
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", c, err)
+		}
+	}
+	return args, nil
+}
+
+// InsertApplication adds rows of a user to the application's own tables, all or
+// none. Values may have an id; user_id, created_at and updated_at are set where
+// they are missing.
+func (s *Store) InsertApplication(ctx context.Context, userID string, rows map[quotekit.ApplicationTable][]quotekit.Values) error {
+	err := s.WithTx(ctx, func(tx *Tx) error {
+		// Quotes refer to clients.
+		for _, table := range []quotekit.ApplicationTable{quotekit.Clients, quotekit.Items, quotekit.Quotes} {
+			if _, err := tx.InsertRows(ctx, table, userID, rows[table]); err != nil {
+				return fmt.Errorf("insert %s: %w", table, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("insert application rows: %w", err)
+	}
+	return nil
+}
+
+// complete adds what every row of the application has.
+func (tx *Tx) complete(userID string, values quotekit.Values) quotekit.Values {
+	row := quotekit.Values{"id": quotekit.NewID(), "created_at": tx.Now, "updated_at": tx.Now}
+	maps.Copy(row, values)
+	row["user_id"] = userID
+	return row
+}
+
+// InsertRows adds rows of a user and returns their images in the same order.
+func (tx *Tx) InsertRows(ctx context.Context, table quotekit.ApplicationTable, userID string, rows []quotekit.Values) ([]Image, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	t := appTables[table]
+	images := make([]Image, len(rows))
+	ids := make([]string, len(rows))
+	present := map[string]bool{}
+	for i, values := range rows {
+		row := tx.complete(userID, values)
+		for c := range row {
+			present[c] = true
+		}
+		ids[i], _ = row["id"].(string)
+		var err error
+		if images[i], err = makeImage(row); err != nil {
+			return nil, err
+		}
+	}
+	inserted, err := tx.insertImages(ctx, t, slices.Sorted(maps.Keys(present)), images, "")
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		images[i] = inserted[id]
+	}
+	return images, nil
+}
+
+// insertImages inserts the given columns of images and returns the rows that
+// came of it, by id. clause is an ON CONFLICT clause.
+func (tx *Tx) insertImages(ctx context.Context, t *appTable, columns []string, images []Image, clause string) (map[string]Image, error) {
+	names := quoteList(columns)
+	into := fmt.Sprintf("INSERT INTO %s AS t (%s)", t.name, names)
+	returning := clause + " RETURNING t.id, " + tx.dialect.imageOf(t)
+	inserted := make(map[string]Image, len(images))
+	if tx.dialect == SQLite {
+		rows := make([][]any, len(images))
+		for i, image := range images {
+			var err error
+			if rows[i], err = t.bind(image, columns); err != nil {
+				return nil, err
+			}
+		}
+		// SQLite does not take the alias in RETURNING of an INSERT.
+		returning = strings.Replace(returning, "t.id", "id", 1)
+		return inserted, tx.multiRow(ctx, into, returning, len(columns), rows, scanImages(inserted))
+	}
+	text := fmt.Sprintf("%s SELECT %s FROM json_populate_recordset(NULL::%s, $1::JSON) %s", into, names, t.name, returning)
+	return inserted, tx.queue.read(ctx, query{text, []any{imageArray(images)}, scanImages(inserted)})
+}
+
+// imageArray makes one JSON array of images.
+func imageArray(images []Image) string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, image := range images {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(image)
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// scanImages collects rows of (id, image).
+func scanImages(into map[string]Image) func(row) error {
+	return func(r row) error {
+		var id, image string
+		if err := r.Scan(&id, &image); err != nil {
+			return err
+		}
+		into[id] = Image(image)
+		return nil
+	}
+}
+
+// record reads a row for an operation.
+type record map[string]json.RawMessage
+
+// Text implements [quotekit.Record].
+func (r record) Text(column string) string {
+	var s string
+	if json.Unmarshal(r[column], &s) != nil {
+		return string(r[column])
+	}
+	return s
+}
+
+// Cents implements [quotekit.Record].
+func (r record) Cents(column string) (quotekit.Cents, bool) {
+	raw := cmp.Or(string(r[column]), "null")
+	var c quotekit.Cents
+	if raw == "null" || json.Unmarshal(r[column], &c) != nil {
+		return 0, false
+	}
+	return c, true
+}
+
+// Record reads an image column by column.
+func (i Image) Record() (quotekit.Record, error) {
+	r := record{}
+	err := i.decode(&r)
+	return r, err
+}
