@@ -92,12 +92,22 @@ func (f *filter) page(p Page, at, id string) (end string, limit int, err error) 
 	if after != nil {
 		f.add("("+at+" < %s OR ("+at+" = %s AND "+id+" < %s))", after.At, after.At, after.ID)
 	}
-	where := ""
-	if len(f.conditions) > 0 {
-		where = " WHERE " + strings.Join(f.conditions, " AND ")
+	where := f.where()
+	return fmt.Sprintf("%s ORDER BY %s DESC, %s DESC LIMIT %s", where, at, id, f.mark(limit+1)), limit, nil
+}
+
+// where joins the conditions.
+func (f *filter) where() string {
+	if len(f.conditions) == 0 {
+		return ""
 	}
-	f.args = append(f.args, limit+1)
-	return fmt.Sprintf("%s ORDER BY %s DESC, %s DESC LIMIT $%d", where, at, id, len(f.args)), limit, nil
+	return " WHERE " + strings.Join(f.conditions, " AND ")
+}
+
+// mark adds an argument and returns its placeholder.
+func (f *filter) mark(arg any) string {
+	f.args = append(f.args, arg)
+	return fmt.Sprintf("$%d", len(f.args))
 }
 
 // next cuts the row too many off and returns the cursor behind the last one.

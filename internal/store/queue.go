@@ -119,6 +119,23 @@ func (tx *Tx) run(ctx context.Context, text string, args ...any) error {
 	return err
 }
 
+// returning runs a statement and scans what it returns, on Postgres in one round
+// trip with what is queued.
+func (tx *Tx) returning(ctx context.Context, text string, scan func(row) error, args ...any) error {
+	if tx.queue != nil {
+		return tx.queue.read(ctx, query{text, args, scan})
+	}
+	stmt, err := tx.prepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.WithoutCancel(ctx), args...)
+	if err != nil {
+		return err
+	}
+	return scanRows(rows, scan)
+}
+
 // ExecContext is that of [sql.Tx], behind what is queued.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if err := tx.queue.flush(ctx); err != nil {

@@ -67,3 +67,11 @@ func changedOne(result sql.Result, err error, what string) (bool, error) {
 	}
 	return n == 1, nil
 }
+
+// wrap adds what was being done to an error, if there is one.
+func wrap(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

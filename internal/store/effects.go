@@ -1,0 +1,245 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quotekit/quotekit"
+)
+
+// The effects of bulk operations on the application's tables: each is one
+// statement for a whole chunk, on SQLite some are a loop, and each touches rows
+// of one user only.
+
+// Digest tells whether a row is still what it was.
+func (i Image) Digest() string {
+	sum := sha256.Sum256(i)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Pick returns an image of some columns of i.
+func (i Image) Pick(columns ...string) (Image, error) {
+	var all map[string]json.RawMessage
+	if err := i.decode(&all); err != nil {
+		return nil, err
+	}
+	picked := make(map[string]json.RawMessage, len(columns))
+	for _, c := range columns {
+		picked[c] = all[c]
+	}
+	b, err := json.Marshal(picked)
+	return b, err
+}
+
+// among is SQL for "column is one of the ids of this argument": one text
+// however many ids there are.
+func (d Dialect) among(column, placeholder string) string {
+	if d == Postgres {
+		return column + " = ANY(" + placeholder + "::UUID[])"
+	}
+	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
+}
+
+// idsArgument is the argument of among.
+func (d Dialect) idsArgument(ids []string) string {
+	if d == Postgres {
+		return "{" + strings.Join(ids, ",") + "}"
+	}
+	b, err := json.Marshal(ids)
+	if err != nil {
+		panic("encode ids: " + err.Error()) // strings
+	}
+	return string(b)
+}
+
+// locking makes a read keep its rows as they are until the transaction ends.
+// SQLite has one writer and needs no lock. It is the only FOR UPDATE of the
+// store: a row's old values are to be known exactly, and Postgres before 18
+// does not return them.
+func (d Dialect) locking() string {
+	if d == Postgres {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// images runs a statement that returns (id, image).
+func (tx *Tx) images(ctx context.Context, text string, args ...any) (map[string]Image, error) {
+	found := map[string]Image{}
+	return found, tx.returning(ctx, text, scanImages(found), args...)
+}
+
+// LockRows reads the rows of a user that have one of the ids, and keeps others
+// from changing them until the transaction ends.
+func (tx *Tx) LockRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
+	return tx.readRows(ctx, table, userID, ids, tx.dialect.locking())
+}
+
+// ReadRows reads the rows of a user that have one of the ids.
+func (tx *Tx) ReadRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
+	return tx.readRows(ctx, table, userID, ids, "")
+}
+
+func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string, locking string) (map[string]Image, error) {
+	t, d := appTables[table], tx.dialect
+	text := fmt.Sprintf("SELECT t.id, %s FROM %s AS t WHERE t.user_id = $1 AND %s%s", d.imageOf(t), t.name, d.among("t.id", "$2"), locking)
+	return tx.images(ctx, text, userID, d.idsArgument(ids))
+}
+
+// DeleteRows deletes the rows of a user that have one of the ids, and returns
+// what they were.
+func (tx *Tx) DeleteRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
+	t, d := appTables[table], tx.dialect
+	text := fmt.Sprintf("DELETE FROM %s AS t WHERE user_id = $1 AND %s RETURNING id, %s", t.name, d.among("id", "$2"), d.imageOf(t))
+	return tx.images(ctx, text, userID, d.idsArgument(ids))
+}
+
+// UpdateRows sets columns of rows of a user, each to its own values, and returns
+// what the rows have become. Every change has a value for each of the columns,
+// and its row's id.
+func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, userID string, columns []string, changes []Image) (map[string]Image, error) {
+	t, d := appTables[table], tx.dialect
+	set := make([]string, len(columns))
+	if d == SQLite {
+		for i, c := range columns {
+			set[i] = fmt.Sprintf("%s = $%d", quote(c), i+1)
+		}
+		text := fmt.Sprintf("UPDATE %s AS t SET %s WHERE id = $%d AND user_id = $%d RETURNING id, %s",
+			t.name, strings.Join(set, ", "), len(columns)+1, len(columns)+2, d.imageOf(t))
+		return tx.updateEach(ctx, t, text, userID, columns, changes)
+	}
+	for i, c := range columns {
+		set[i] = quote(c) + " = v." + quote(c)
+	}
+	text := fmt.Sprintf("UPDATE %[1]s AS t SET %[2]s FROM json_populate_recordset(NULL::%[1]s, $1::JSON) AS v "+
+		"WHERE t.id = v.id AND t.user_id = $2 RETURNING t.id, %[3]s", t.name, strings.Join(set, ", "), d.imageOf(t))
+	return tx.images(ctx, text, imageArray(changes), userID)
+}
+
+func (tx *Tx) updateEach(ctx context.Context, t *appTable, text, userID string, columns []string, changes []Image) (map[string]Image, error) {
+	updated := map[string]Image{}
+	stmt, err := tx.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range changes {
+		args, err := t.bind(change, append(slices.Clone(columns), "id"))
+		if err != nil {
+			return nil, err
+		}
+		rows, err := stmt.QueryContext(context.WithoutCancel(ctx), append(args, userID)...)
+		if err != nil {
+			return nil, err
+		}
+		if err := scanRows(rows, scanImages(updated)); err != nil {
+			return nil, err
+		}
+	}
+	return updated, nil
+}
+
+// RestoreRows puts deleted rows of a user back as they were, columns of others
+// included, and returns those that it put back. A row whose place is taken, by
+// its id or by anything else that is unique, stays away.
+func (tx *Tx) RestoreRows(ctx context.Context, table quotekit.ApplicationTable, userID string, images []Image) (map[string]Image, error) {
+	t := appTables[table]
+	columns := t.columns
+	if tx.dialect == Postgres {
+		var err error
+		if columns, err = tx.insertableColumns(ctx, t.name); err != nil {
+			return nil, err
+		}
+	}
+	own := make([]Image, 0, len(images))
+	for _, image := range images {
+		var owner struct {
+			UserID string `json:"user_id"`
+		}
+		if err := image.decode(&owner); err != nil {
+			return nil, err
+		}
+		if owner.UserID == userID {
+			own = append(own, image)
+		}
+	}
+	return tx.insertImages(ctx, t, columns, own, "ON CONFLICT DO NOTHING")
+}
+
+// insertableColumns lists the columns that a row may be given: not those that
+// Postgres computes itself.
+func (tx *Tx) insertableColumns(ctx context.Context, table string) ([]string, error) {
+	const text = `
+SELECT attname
+FROM pg_attribute
+WHERE attrelid = $1::REGCLASS AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity <> 'a'
+ORDER BY attnum`
+	var columns []string
+	err := tx.queue.read(ctx, query{text, []any{table}, func(r row) error {
+		var c string
+		err := r.Scan(&c)
+		columns = append(columns, c)
+		return err
+	}})
+	return columns, err
+}
+
+// UnlinkQuotes takes the quotes of clients that are about to be deleted off
+// them, and returns the ids of the quotes of each. The clients are locked.
+func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []string) (map[string][]string, error) {
+	d := tx.dialect
+	links := map[string][]string{}
+	var quotes []string
+	text := `SELECT t.client_id, t.id FROM quotes AS t WHERE t.user_id = $1 AND ` + d.among("t.client_id", "$2") +
+		` ORDER BY t.id` + d.locking()
+	err := tx.pairs(ctx, text, func(client, quote string) {
+		links[client] = append(links[client], quote)
+		quotes = append(quotes, quote)
+	}, userID, d.idsArgument(clientIDs))
+	if err != nil || len(quotes) == 0 {
+		return nil, err
+	}
+	unlink := `UPDATE quotes SET client_id = NULL WHERE user_id = $1 AND ` + d.among("id", "$2")
+	return links, tx.run(ctx, unlink, userID, d.idsArgument(quotes))
+}
+
+// LinkQuotes is the inverse of [Tx.UnlinkQuotes]. Quotes that are gone, or have
+// another client by now, are left alone.
+func (tx *Tx) LinkQuotes(ctx context.Context, userID, clientID string, quoteIDs []string) error {
+	text := `UPDATE quotes SET client_id = $1 WHERE user_id = $2 AND client_id IS NULL AND ` + tx.dialect.among("id", "$3")
+	return tx.run(ctx, text, clientID, userID, tx.dialect.idsArgument(quoteIDs))
+}
+
+// UsedClients returns which of the clients have quotes.
+func (tx *Tx) UsedClients(ctx context.Context, userID string, clientIDs []string) (map[string]bool, error) {
+	used := map[string]bool{}
+	text := `SELECT DISTINCT client_id, client_id FROM quotes WHERE user_id = $1 AND ` + tx.dialect.among("client_id", "$2")
+	err := tx.pairs(ctx, text, func(client, _ string) { used[client] = true }, userID, tx.dialect.idsArgument(clientIDs))
+	return used, err
+}
+
+// pairs runs a query of two texts.
+func (tx *Tx) pairs(ctx context.Context, text string, each func(a, b string), args ...any) error {
+	return tx.returning(ctx, text, func(r row) error {
+		var a, b string
+		err := r.Scan(&a, &b)
+		each(a, b)
+		return err
+	}, args...)
+}
+
+// Tentatively runs f and then takes back what it did to the database.
+func (tx *Tx) Tentatively(ctx context.Context, f func() error) error {
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT dry_run"); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT dry_run")
+	return err
+}
