@@ -116,7 +116,7 @@ func (a *App) wire(ctx context.Context) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	if err := a.addRoutes(mux); err != nil {
+	if _, err := a.addRoutes(mux); err != nil {
 		return err
 	}
 	a.handler = rest.Chain(rest.Mux(mux),

@@ -8,44 +8,59 @@ import (
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/monitor"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/webhook"
 )
 
-// addRoutes has every URL of the service.
-func (a *App) addRoutes(mux *http.ServeMux) error {
-	mux.Handle("GET /livez", health(func(*http.Request) error { return nil }))
-	mux.Handle("GET /readyz", health(a.checkReady))
+// addRoutes has every URL of the service. All but pages go through r, which
+// describes them in /openapi.json.
+func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
+	r := rest.NewRouter(mux, a.options.Version)
+	anybody := rest.Access{}
+	r.Add("GET /livez", anybody, health("isLive", "Whether the process lives", func(*http.Request) error { return nil }))
+	r.Add("GET /readyz", anybody, health("isReady", "Whether requests are welcome: the database answers, and the service is not stopping", a.checkReady))
 	if a.options.Extra != nil {
 		a.options.Extra(mux)
 	}
 	if a.options.Role == RoleWorker {
-		return nil
+		return r, r.Finish()
 	}
 
-	// Stripe. Without a method in the pattern: the receiver refuses in its own order.
-	mux.Handle("/webhooks/stripe", a.webhook.Receiver())
-	mux.Handle("/api/webhooks/stripe", a.webhook.Receiver())
+	// Stripe.
+	r.Add("POST /webhooks/stripe", anybody, a.webhook.Receiver())
+	r.Add("POST /api/webhooks/stripe", anybody, a.webhook.Receiver().As("receiveStripeEventAtOldPath"))
 
 	// Operators.
 	api := &monitor.API{Store: a.store, Operator: a.webhook, Logger: a.options.Logger}
 	operators := rest.OperatorTokens(a.config.AdminTokens)
-	views := rest.Require(operators, rest.RoleViewer)
-	acts := rest.Require(operators, rest.RoleOperator)
-	mux.Handle("GET /v1/monitor/events", views(api.ListEvents()))
-	mux.Handle("GET /v1/monitor/events/{event_id}", views(api.GetEvent()))
-	mux.Handle("POST /v1/monitor/events/{event_id}/replay", acts(api.ReplayEvent()))
-	mux.Handle("GET /v1/monitor/dead-letter-queue", views(api.ListDeadLetters()))
-	mux.Handle("GET /v1/monitor/dead-letter-queue/{id}", views(api.GetDeadLetter()))
-	mux.Handle("POST /v1/monitor/dead-letter-queue/{id}/retry", acts(api.RetryDeadLetter()))
-	mux.Handle("POST /v1/monitor/dead-letter-queue/{id}/resolve", acts(api.ResolveDeadLetter()))
+	views := rest.Operators(operators, rest.RoleViewer)
+	acts := rest.Operators(operators, rest.RoleOperator)
+	r.Add("GET /v1/monitor/events", views, api.ListEvents())
+	r.Add("GET /v1/monitor/events/{event_id}", views, api.GetEvent())
+	r.Add("POST /v1/monitor/events/{event_id}/replay", acts, api.ReplayEvent())
+	r.Add("GET /v1/monitor/dead-letter-queue", views, api.ListDeadLetters())
+	r.Add("GET /v1/monitor/dead-letter-queue/{id}", views, api.GetDeadLetter())
+	r.Add("POST /v1/monitor/dead-letter-queue/{id}/retry", acts, api.RetryDeadLetter())
+	r.Add("POST /v1/monitor/dead-letter-queue/{id}/resolve", acts, api.ResolveDeadLetter())
 
-	// Pages.
+	// Pages and the document.
 	home, err := monitor.Home(a.options.Version, len(a.config.WebhookSecrets) > 0, a.options.Routes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mux.Handle("GET /{$}", home)
 	mux.Handle("GET /static/", monitor.Static())
-	return nil
+	r.Add("GET /openapi.json", anybody, r.ServeDocument())
+	return r, r.Finish()
+}
+
+// OpenAPI returns the document of a service of this version, without its database.
+func OpenAPI(version string) ([]byte, error) {
+	a := &App{options: Options{Version: version, Role: RoleAll}, webhook: new(webhook.Service)}
+	r, err := a.addRoutes(http.NewServeMux())
+	if err != nil {
+		return nil, err
+	}
+	return r.Document(), nil
 }
 
 // checkReady fails while requests should go to another process.
@@ -58,14 +73,23 @@ func (a *App) checkReady(r *http.Request) error {
 	return a.store.Ping(ctx)
 }
 
+// Health is the answer of a health check.
+type Health struct {
+	Status string `json:"status" enum:"ok,fail"`
+}
+
 // health answers ok, or 503 without saying more: nobody is asked who he is.
-func health(check func(*http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		if err := check(r); err != nil {
-			rest.WriteJSON(w, r, http.StatusServiceUnavailable, map[string]string{"status": "fail"})
-			return
-		}
-		rest.WriteJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
-	})
+func health(id, summary string, check func(*http.Request) error) rest.Endpoint {
+	return rest.Endpoint{
+		ID: id, Summary: summary, Tag: "service",
+		Answers: rest.Answers{http.StatusOK: {JSON: Health{}}, http.StatusServiceUnavailable: {JSON: Health{}}},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-store")
+			if err := check(r); err != nil {
+				rest.WriteJSON(w, r, http.StatusServiceUnavailable, Health{"fail"})
+				return
+			}
+			rest.WriteJSON(w, r, http.StatusOK, Health{"ok"})
+		}),
+	}
 }

@@ -11,22 +11,22 @@ import (
 // Problem is an RFC 9457 problem document, and an error that carries one.
 type Problem struct {
 	// Type names the kind of problem: a reference into our own documentation.
-	Type   string `json:"type"`
+	Type   string `json:"type" doc:"The page that explains the code."`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	// Detail is for people and may change; programs look at Code.
-	Detail   string             `json:"detail,omitempty"`
-	Instance string             `json:"instance,omitempty"`
-	Code     quotekit.ErrorCode `json:"code"`
+	Detail   string             `json:"detail,omitempty" doc:"For people; it may change."`
+	Instance string             `json:"instance,omitempty" doc:"The path of the request."`
+	Code     quotekit.ErrorCode `json:"code" doc:"For programs; it does not change."`
 	// RequestID is filled in by [WriteProblem].
-	RequestID string       `json:"request_id,omitempty"`
-	Errors    []FieldError `json:"errors,omitempty"`
+	RequestID string       `json:"request_id,omitempty" doc:"The id of the request in the service's log."`
+	Errors    []FieldError `json:"errors,omitempty" doc:"Everything that is wrong with the request, where that can be told."`
 }
 
 // FieldError is one of several things wrong with a request.
 type FieldError struct {
 	// Location is where: "body.items[3]", "query.limit", "header.Idempotency-Key".
-	Location string `json:"location"`
+	Location string `json:"location" example:"body.items[3]"`
 	Message  string `json:"message"`
 }
 

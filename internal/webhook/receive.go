@@ -38,7 +38,7 @@ type Receiver struct {
 type received struct {
 	Received  bool                 `json:"received"`
 	EventID   string               `json:"event_id"`
-	Duplicate bool                 `json:"duplicate"`
+	Duplicate bool                 `json:"duplicate" doc:"An earlier delivery has settled the event already."`
 	Status    quotekit.EventStatus `json:"status"`
 }
 

@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -79,9 +78,6 @@ func New(s *store.Store, client *jobs.Client, workers *river.Workers, c Config) 
 		committers: committers,
 	}, nil
 }
-
-// Receiver is the handler of the webhook's URL.
-func (s *Service) Receiver() http.Handler { return s.receiver }
 
 // Start begins to settle what is received. It does not block.
 func (s *Service) Start() {
