@@ -49,6 +49,8 @@ var reserved = []struct {
 	{"github.com/pressly/goose", []string{"internal/store"}, "migrations are the store's"},
 	{"github.com/peterldowns/pgtestdb", []string{"internal/store/storetest"}, "databases for tests"},
 	{"testing", []string{"internal/store/storetest"}, "helpers of tests stay out of the program"},
+	{"github.com/golang-jwt/", []string{"internal/rest"}, "who a caller is, is decided in one place"},
+	{"github.com/MicahParks/", []string{"internal/rest"}, "who a caller is, is decided in one place"},
 	{"github.com/riverqueue/river/", []string{"internal/jobs"}, "River's drivers and migrations"},
 	{"github.com/riverqueue/river", []string{"app", "internal/jobs", "internal/webhook"}, "who works jobs or wires them"},
 	{"os/signal", []string{"cmd/quotekit"}, "only the command knows the process"},

@@ -82,8 +82,8 @@ func AnyOf(authenticators ...Authenticator) Authenticator {
 
 type actorKey struct{}
 
-// ActorFrom returns the caller that [Require] let in. Without Require it is
-// the zero Actor.
+// ActorFrom returns the caller that [Require] or [RequireUser] let in. Without
+// them it is the zero Actor.
 func ActorFrom(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
 	return a
@@ -91,12 +91,33 @@ func ActorFrom(ctx context.Context) Actor {
 
 // Require lets in callers of at least the role, with their [Actor] in the context.
 func Require(auth Authenticator, role Role) Middleware {
+	return admit(func(r *http.Request) (Actor, error) {
+		actor, err := auth(r)
+		if err == nil && actor.Role < role {
+			err = quotekit.Errorf(quotekit.EForbidden, "This needs the role %s; yours is %s.", role, actor.Role)
+		}
+		return actor, err
+	})
+}
+
+// RequireUser lets in users of the application, with their [Actor] in the
+// context. Whether they are operators too plays no part.
+func RequireUser(auth Authenticator) Middleware {
+	return admit(func(r *http.Request) (Actor, error) {
+		actor, err := auth(r)
+		if errors.Is(err, ErrUnknownCredential) || (err == nil && actor.UserID == "") {
+			err = quotekit.Errorf(quotekit.EUnauthorized,
+				"This needs the header Authorization: Bearer with the JWT of a user; an operator's token is none.")
+		}
+		return actor, err
+	})
+}
+
+// admit lets in whom auth knows.
+func admit(auth Authenticator) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			actor, err := auth(r)
-			if err == nil && actor.Role < role {
-				err = quotekit.Errorf(quotekit.EForbidden, "This needs the role %s; yours is %s.", role, actor.Role)
-			}
 			if err != nil {
 				refuse(w, r, err)
 				return
@@ -122,6 +143,9 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 			challenge += `, error="invalid_token"`
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
 	}
 	WriteProblem(w, r, p)
 }
