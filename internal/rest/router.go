@@ -38,9 +38,14 @@ type Access struct {
 // Operators is the access of operators of at least the role; see [Require].
 func Operators(auth Authenticator, role Role) Access {
 	return Access{
-		Middleware: Require(auth, role), Schemes: []Scheme{SchemeOperator},
+		Middleware: Require(auth, role), Schemes: []Scheme{SchemeOperator, SchemeUser},
 		Doc: "Needs the role " + role.String() + ".",
 	}
+}
+
+// Users is the access of users of the application; see [RequireUser].
+func Users(auth Authenticator) Access {
+	return Access{Middleware: RequireUser(auth), Schemes: []Scheme{SchemeUser}}
 }
 
 // Router gives endpoints their URLs and writes them into the document.
@@ -83,7 +88,7 @@ const requestIDHeader = "X-Request-Id"
 // schemes describes every [Scheme].
 var schemes = map[Scheme]*huma.SecurityScheme{
 	SchemeOperator: {Type: "http", Scheme: "bearer", Description: "An operator's token, one of `QUOTEKIT_ADMIN_TOKEN`."},
-	SchemeUser:     {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The access token of a user of the application."},
+	SchemeUser:     {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The access token of a user of the application. Its `app_metadata.role` may make the user an operator."},
 }
 
 // wildcard finds the parameters of a pattern of [http.ServeMux].
@@ -133,18 +138,27 @@ func (r *Router) operation(method, path string, who Access, e Endpoint) *huma.Op
 	problems := append([]int{http.StatusInternalServerError}, e.Problems...)
 	for _, s := range who.Schemes {
 		problems = append(problems, http.StatusUnauthorized, http.StatusForbidden)
+		if s == SchemeUser { // the key set may be out of reach
+			problems = append(problems, http.StatusServiceUnavailable)
+		}
 		op.Security = append(op.Security, map[string][]string{string(s): {}})
 		r.document.Components.SecuritySchemes[string(s)] = schemes[s]
 	}
 	for _, status := range problems {
 		name := "Problem" + strconv.Itoa(status)
-		r.document.Components.Responses[name] = r.answer(status, Answer{JSON: Problem{}})
+		r.document.Components.Responses[name] = r.answer(status, Answer{JSON: Problem{}, Headers: problemHeaders[status]})
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + name}
 	}
 	for status, a := range e.Answers {
 		op.Responses[strconv.Itoa(status)] = r.answer(status, a)
 	}
 	return op
+}
+
+// problemHeaders are those that problems have whichever endpoint answers.
+var problemHeaders = map[int][]Param{
+	http.StatusUnauthorized:       {{Name: "WWW-Authenticate", Required: true}},
+	http.StatusServiceUnavailable: {{Name: "Retry-After", Doc: "Seconds.", Type: 0}},
 }
 
 func (r *Router) param(in string, p Param) *huma.Param {
