@@ -38,6 +38,10 @@ const (
 // of its own, so that a flood in one does not hold up another.
 func Lane(priority int) string { return fmt.Sprintf("lane_%d", priority) }
 
+// Batches is the queue of what belongs to bulk operations. Their items are not
+// worked here: its jobs only wake up and clean up.
+const Batches = "batches"
+
 // Migrate brings River's own tables to the version this program needs.
 func Migrate(ctx context.Context, s *store.Store) error {
 	m, err := rivermigrate.New(driver(s), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
@@ -51,12 +55,14 @@ func Migrate(ctx context.Context, s *store.Store) error {
 }
 
 // New returns a client that inserts jobs and, once started, works them with the
-// workers given. Workers may be added until the client is started.
-func New(s *store.Store, workers *river.Workers, logger *slog.Logger) (*Client, error) {
+// workers given. Workers may be added until the client is started. Of all
+// started clients one inserts the periodic jobs.
+func New(s *store.Store, workers *river.Workers, logger *slog.Logger, periodic ...*river.PeriodicJob) (*Client, error) {
 	queues := map[string]river.QueueConfig{}
 	for p := 1; p <= quotekit.Lanes; p++ {
 		queues[Lane(p)] = river.QueueConfig{MaxWorkers: 4}
 	}
+	queues[Batches] = river.QueueConfig{MaxWorkers: 2}
 	poll := pollInterval
 	if !s.Postgres() {
 		poll = sqlitePollInterval
@@ -69,6 +75,7 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger) (*Client, 
 		Logger:               slog.New(warnings{logger.Handler()}),
 		Queues:               queues,
 		Workers:              workers,
+		PeriodicJobs:         periodic,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create job client: %w", err)

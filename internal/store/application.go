@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -102,8 +103,8 @@ func (i Image) decode(v any) error {
 	return nil
 }
 
-// makeImage writes values as an image.
-func makeImage(values quotekit.Values) (Image, error) {
+// MakeImage writes values as an image of just these columns.
+func MakeImage(values quotekit.Values) (Image, error) {
 	out := make(map[string]any, len(values))
 	for column, v := range values {
 		switch v := v.(type) {
@@ -203,7 +204,7 @@ func (tx *Tx) InsertRows(ctx context.Context, table quotekit.ApplicationTable, u
 		}
 		ids[i], _ = row["id"].(string)
 		var err error
-		if images[i], err = makeImage(row); err != nil {
+		if images[i], err = MakeImage(row); err != nil {
 			return nil, err
 		}
 	}
@@ -293,4 +294,64 @@ func (i Image) Record() (quotekit.Record, error) {
 	r := record{}
 	err := i.decode(&r)
 	return r, err
+}
+
+// shown are the columns that the API shows, in its order.
+var shown = map[quotekit.ApplicationTable][]string{
+	quotekit.Clients: {"id", "name", "email", "phone", "address", "notes"},
+	quotekit.Items:   {"id", "name", "unit", "unit_price", "category", "tags"},
+	quotekit.Quotes: {
+		"id", "client_id", "client_name", "client_email", "quote_number", "status", "line_items", "subtotal", "tax_rate",
+		"tax_amount", "total", "notes", "valid_until", "created_at", "updated_at",
+	},
+}
+
+// ShownColumns are the columns of a table that the API shows, in its order.
+func ShownColumns(table quotekit.ApplicationTable) []string { return slices.Clone(shown[table]) }
+
+// Show writes an image, or one of some columns, as the API shows it: amounts
+// and rates as decimal strings, times in RFC 3339, and no column that is not
+// the API's.
+func (i Image) Show(table quotekit.ApplicationTable) (json.RawMessage, error) {
+	var raw map[string]json.RawMessage
+	if err := i.decode(&raw); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for _, c := range shown[table] {
+		v, ok := raw[c]
+		if !ok {
+			continue
+		}
+		v, err := showValue(appTables[table].kinds[c], v)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", c, err)
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", c, v)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func showValue(kind columnKind, v json.RawMessage) (json.RawMessage, error) {
+	var as any
+	switch kind {
+	case moneyColumn:
+		as = new(quotekit.Cents)
+	case rateColumn:
+		as = new(quotekit.Rate)
+	case timeColumn:
+		as = new(quotekit.Timestamp)
+	}
+	if as == nil || string(v) == "null" {
+		return v, nil
+	}
+	if err := json.Unmarshal(v, as); err != nil {
+		return nil, err
+	}
+	return json.Marshal(as)
 }

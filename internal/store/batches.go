@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/quotekit/quotekit"
@@ -66,13 +67,13 @@ func (s *Store) BatchByKey(ctx context.Context, userID, key string) (id, request
 // ClaimBatch takes a job that nobody works on, and returns the fence number that
 // everything done on its behalf is tied to. ok is false if somebody else was
 // faster, or the job is finished. On SQLite, where there is no other process,
-// force takes it whoever had it.
+// force takes it from whoever else had it.
 func (tx *Tx) ClaimBatch(ctx context.Context, id, owner string, force bool) (fence int64, ok bool, err error) {
 	const claim = `
 UPDATE batch_jobs
 SET fence = fence + 1, lease_owner = $1, lease_until = $2, status = 'processing', started_at = COALESCE(started_at, $3),
   revision = revision + 1
-WHERE id = $4 AND status IN ('pending', 'processing') AND (lease_until IS NULL OR lease_until < $3 OR $5)
+WHERE id = $4 AND status IN ('pending', 'processing') AND (lease_until IS NULL OR lease_until < $3 OR ($5 AND lease_owner <> $1))
 RETURNING fence`
 	err = tx.QueryRowContext(ctx, claim, owner, tx.Now.Add(LeaseTime), tx.Now, id, force).Scan(&fence)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -90,37 +91,48 @@ WHERE status IN ('pending', 'processing') AND lease_owner = $1`
 	return s.WithTx(ctx, func(tx *Tx) error { return wrap(tx.run(ctx, release, owner), "release batch jobs") })
 }
 
-// RenewLeases prolongs the claims of an owner.
-func (s *Store) RenewLeases(ctx context.Context, owner string) error {
-	const renew = `
+// RenewLeases prolongs the claims of an owner on some jobs.
+func (s *Store) RenewLeases(ctx context.Context, owner string, ids []string) error {
+	renew := `
 UPDATE batch_jobs SET lease_until = $1
-WHERE status IN ('pending', 'processing') AND lease_owner = $2`
+WHERE status IN ('pending', 'processing') AND lease_owner = $2 AND ` + s.dialect.among("id", "$3")
 	return s.WithTx(ctx, func(tx *Tx) error {
-		return wrap(tx.run(ctx, renew, tx.Now.Add(LeaseTime), owner), "renew leases of batch jobs")
+		err := tx.run(ctx, renew, tx.Now.Add(LeaseTime), owner, s.dialect.idsArgument(ids))
+		return wrap(err, "renew leases of batch jobs")
 	})
 }
 
 // ClaimableBatches lists jobs that nobody works on: the oldest of every user,
 // then the second of every user, and so on. With force it lists those that
-// somebody else has a claim on as well. Jobs that another program made, in the
-// table of the user's document, have no input and are not ours.
-func (s *Store) ClaimableBatches(ctx context.Context, limit int, force bool) ([]string, error) {
+// somebody other than the owner has a claim on as well. Jobs that another
+// program made, in the table of the user's document, have no input and are not
+// ours.
+func (s *Store) ClaimableBatches(ctx context.Context, owner string, limit int, force bool) ([]string, error) {
 	const list = `
 SELECT id
 FROM (
   SELECT j.id, j.created_at, ROW_NUMBER() OVER (PARTITION BY j.user_id ORDER BY j.created_at, j.id) AS turn
   FROM batch_jobs AS j
-  WHERE j.status IN ('pending', 'processing') AND (j.lease_until IS NULL OR j.lease_until < $1 OR $2)
+  WHERE j.status IN ('pending', 'processing') AND (j.lease_until IS NULL OR j.lease_until < $1 OR ($2 AND j.lease_owner <> $3))
     AND EXISTS (SELECT 1 FROM batch_job_inputs AS i WHERE i.job_id = j.id)
 ) AS waiting
 ORDER BY turn, created_at, id
-LIMIT $3`
-	ids, err := queryAll(ctx, s.reader, list, []any{s.instant(), force, limit}, func(r row) (string, error) {
+LIMIT $4`
+	ids, err := queryAll(ctx, s.reader, list, []any{s.instant(), force, owner, limit}, func(r row) (string, error) {
 		var id string
 		err := r.Scan(&id)
 		return id, err
 	})
 	return ids, wrap(err, "list waiting batch jobs")
+}
+
+// BoundLockWait ends statements of the transaction that wait longer for a lock;
+// see [IsLockTimeout]. SQLite has no locks of rows.
+func (tx *Tx) BoundLockWait(ctx context.Context, wait time.Duration) error {
+	if tx.dialect == SQLite {
+		return nil
+	}
+	return tx.run(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", wait.Milliseconds()))
 }
 
 // BatchWork is what a worker needs to know of a job.

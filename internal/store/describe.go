@@ -33,3 +33,19 @@ func Describe(err error) string {
 	}
 	return err.Error()
 }
+
+// IsLockTimeout reports whether a statement waited too long for somebody else's
+// lock.
+func IsLockTimeout(err error) bool { return stateOf(err) == "55P03" }
+
+// IsOutOfRange reports whether a number does not fit its column.
+func IsOutOfRange(err error) bool { return stateOf(err) == "22003" }
+
+// stateOf returns the SQLSTATE of an error of Postgres, or "".
+func stateOf(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}

@@ -94,7 +94,8 @@ func classifyState(code string) ErrorClass {
 	}
 	switch code[:min(2, len(code))] {
 	case "22", "23", // data exception, integrity constraint
-		"54": // a limit, as by a value too long for an index
+		"54", // a limit, as by a value too long for an index
+		"P0": // an exception of the application's own trigger
 		return DataError
 	case "40": // serialization failure, deadlock
 		return Retryable

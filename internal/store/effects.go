@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,6 +34,28 @@ func (i Image) Pick(columns ...string) (Image, error) {
 		picked[c] = all[c]
 	}
 	b, err := json.Marshal(picked)
+	return b, err
+}
+
+// Columns lists the columns of i, sorted.
+func (i Image) Columns() ([]string, error) {
+	var all map[string]json.RawMessage
+	err := i.decode(&all)
+	return slices.Sorted(maps.Keys(all)), err
+}
+
+// WithID returns i with the id of its row.
+func (i Image) WithID(id string) (Image, error) {
+	all := map[string]any{}
+	var raw map[string]json.RawMessage
+	if err := i.decode(&raw); err != nil {
+		return nil, err
+	}
+	for c, v := range raw {
+		all[c] = v
+	}
+	all["id"] = id
+	b, err := json.Marshal(all)
 	return b, err
 }
 
