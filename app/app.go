@@ -15,10 +15,12 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/handlers"
+	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/jobs"
 	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/store"
 	"github.com/quotekit/quotekit/internal/webhook"
+	"github.com/quotekit/quotekit/operations"
 )
 
 // Role says which part of the service a process is.
@@ -35,6 +37,9 @@ const (
 type Options struct {
 	// Routes is the table of event types; nil is that of package handlers.
 	Routes []quotekit.Route
+	// Operations is the table of bulk operations; nil is that of package
+	// operations.
+	Operations []quotekit.Operation
 	Role   Role // empty is [RoleAll]
 	// NoMigrations refuses a database whose tables are not up to date, with
 	// [ErrNotMigrated], instead of changing it: a look must not upgrade.
@@ -57,7 +62,11 @@ type App struct {
 	store   *store.Store
 	jobs    *jobs.Client
 	webhook *webhook.Service
+	batch   *batch.Service
 	handler http.Handler
+
+	jwt              *rest.JWT // nil if no users are configured
+	operators, users rest.Authenticator
 
 	ready    chan struct{} // closed when requests are answered
 	url      string        // valid once ready is closed
@@ -74,6 +83,9 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Routes == nil {
 		o.Routes = handlers.Routes()
 	}
+	if o.Operations == nil {
+		o.Operations = operations.Operations()
+	}
 	if o.Role == "" {
 		o.Role = RoleAll
 	}
@@ -89,7 +101,7 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 	}
 	a := &App{config: c, options: o, store: s, ready: make(chan struct{})}
 	if err := a.wire(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
@@ -100,7 +112,7 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	workers := river.NewWorkers()
 	var err error
-	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger); err != nil {
+	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger, batch.Cleaning()); err != nil {
 		return err
 	}
 	a.webhook, err = webhook.New(a.store, a.jobs, workers, webhook.Config{
@@ -113,6 +125,20 @@ func (a *App) wire(ctx context.Context) error {
 		Logger:     a.options.Logger,
 	})
 	if err != nil {
+		return err
+	}
+	a.batch, err = batch.New(a.store, a.jobs, workers, batch.Config{
+		Operations:  a.options.Operations,
+		ChunkSize:   a.config.BatchChunkSize,
+		Concurrency: a.config.BatchConcurrency,
+		KeepFor:     time.Duration(a.config.BatchKeepDays) * 24 * time.Hour,
+		Now:         a.options.Now,
+		Logger:      a.options.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.knowCallers(ctx); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
@@ -160,8 +186,13 @@ func (a *App) Ready() <-chan struct{} { return a.ready }
 // URL is where the service listens. It is valid once [App.Ready] is closed.
 func (a *App) URL() string { return a.url }
 
-// Close closes the database.
-func (a *App) Close() error { return a.store.Close() }
+// Close closes the database and ends what runs in the background.
+func (a *App) Close() error {
+	if a.jwt != nil {
+		a.jwt.Close()
+	}
+	return a.store.Close()
+}
 
 // Run listens and works until ctx ends, and then stops: no new requests, those
 // under way answered, groups committed, jobs stopped. It returns nil after a
@@ -201,6 +232,7 @@ func (a *App) Run(ctx context.Context) error {
 		err = fmt.Errorf("serve: %w", err)
 	}
 	a.draining.Store(true)
+	a.batch.StopWatching()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stop), stopWorkers(stop))
@@ -214,17 +246,19 @@ func (a *App) startWorkers() (stop func(context.Context) error, err error) {
 	if err := a.jobs.Start(context.Background()); err != nil {
 		return nil, fmt.Errorf("start workers: %w", err)
 	}
+	a.batch.Start()
 	sweep, cancel := context.WithCancel(context.Background())
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { a.webhook.Sweep(sweep) })
 	return func(ctx context.Context) error {
 		cancel()
 		sweeping.Wait()
+		released := a.batch.Stop(ctx)
 		soft, done := context.WithTimeout(ctx, stopWithin/2)
 		defer done()
 		if a.jobs.Stop(soft) == nil {
-			return nil
+			return released
 		}
-		return a.jobs.StopAndCancel(ctx)
+		return errors.Join(released, a.jobs.StopAndCancel(ctx))
 	}, nil
 }

@@ -37,6 +37,13 @@ type Config struct {
 	SupabaseURL       string
 	// SupabaseJWKSURL follows from SupabaseURL unless it is set.
 	SupabaseJWKSURL string
+	// devJWTSecret is taken beside SupabaseJWTSecret.
+	devJWTSecret string
+
+	// BatchChunkSize is how many items of a bulk operation one transaction works
+	// on, BatchConcurrency how many chunks of one job run at a time, and
+	// BatchKeepDays how long finished jobs are kept.
+	BatchChunkSize, BatchConcurrency, BatchKeepDays int
 
 	AlertWebhookURL string
 	AlertSlackURL   string
@@ -121,7 +128,7 @@ func LoadConfig(getenv func(string) string, flags map[string]string, file string
 		c.values = append(c.values, value)
 	}
 	if c.SupabaseJWKSURL == "" && c.SupabaseURL != "" {
-		c.SupabaseJWKSURL = strings.TrimSuffix(c.SupabaseURL, "/") + "/auth/v1/.well-known/jwks.json"
+		c.SupabaseJWKSURL = c.SupabaseIssuer() + "/.well-known/jwks.json"
 	}
 	problems = append(problems, c.contradictions(wrong)...)
 	if len(problems) > 0 {
@@ -159,6 +166,22 @@ func (c Config) contradictions(wrong map[string]bool) []string {
 	return problems
 }
 
+// SupabaseIssuer is what the claim iss of the users' JWTs has to be; empty if
+// SUPABASE_URL is not set.
+func (c Config) SupabaseIssuer() string {
+	if c.SupabaseURL == "" {
+		return ""
+	}
+	return strings.TrimRight(c.SupabaseURL, "/") + "/auth/v1"
+}
+
+// jwtSecrets are the secrets of which any one may sign a user's JWT.
+func (c Config) jwtSecrets() []string {
+	return slices.DeleteFunc([]string{c.SupabaseJWTSecret, c.devJWTSecret}, func(s string) bool { return s == "" })
+}
+
+// hasAuth reports whether anybody could log in: with a token, or with the JWT of
+// a user.
 func (c Config) hasAuth() bool {
 	return len(c.AdminTokens) > 0 || c.SupabaseJWTSecret != "" || c.SupabaseJWKSURL != ""
 }

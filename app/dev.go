@@ -45,6 +45,8 @@ type DevCredentials struct {
 	WebhookSecret string `json:"webhook_secret"`
 	UserID        string `json:"user_id"`
 	DatabaseURL   string `json:"database_url"`
+	// JWTSecret signs the JWTs of users, of UserID or of any other.
+	JWTSecret string `json:"jwt_secret"`
 }
 
 // ReadDevCredentials reads what a dev mode has left in dir; the error is
@@ -167,10 +169,12 @@ func prepareDev(dir string, cfg *Config) (DevCredentials, error) {
 		WebhookSecret: "whsec_dev_" + rand.Text(),
 		UserID:        uuid.NewString(),
 		DatabaseURL:   "sqlite:" + absolute,
+		JWTSecret:     "jwt_dev_" + rand.Text() + rand.Text(),
 	}
 	cfg.DatabaseURL = creds.DatabaseURL
 	cfg.WebhookSecrets = append([]string{creds.WebhookSecret}, cfg.WebhookSecrets...)
 	cfg.AdminTokens = append([]rest.Token{{Name: "dev", Secret: creds.AdminToken}}, cfg.AdminTokens...)
+	cfg.devJWTSecret = creds.JWTSecret
 	cfg.Livemode = nil
 	return creds, nil
 }

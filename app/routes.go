@@ -31,9 +31,8 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 
 	// Operators.
 	api := &monitor.API{Store: a.store, Operator: a.webhook, Logger: a.options.Logger}
-	operators := rest.OperatorTokens(a.config.AdminTokens)
-	views := rest.Operators(operators, rest.RoleViewer)
-	acts := rest.Operators(operators, rest.RoleOperator)
+	views := rest.Operators(a.operators, rest.RoleViewer)
+	acts := rest.Operators(a.operators, rest.RoleOperator)
 	r.Add("GET /v1/monitor/events", views, api.ListEvents())
 	r.Add("GET /v1/monitor/events/{event_id}", views, api.GetEvent())
 	r.Add("POST /v1/monitor/events/{event_id}/replay", acts, api.ReplayEvent())

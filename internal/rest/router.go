@@ -229,7 +229,7 @@ func (r *Router) ServeDocument() Endpoint {
 		ID: "getOpenAPI", Summary: "This document", Tag: "service",
 		Header: []Param{{Name: "If-None-Match", Doc: "The ETag of the copy that the caller has."}},
 		Answers: Answers{
-			http.StatusOK:          {JSON: map[string]any{}, Headers: []Param{{Name: "ETag", Required: true}}},
+			http.StatusOK:          {JSON: json.RawMessage{}, Headers: []Param{{Name: "ETag", Required: true}}},
 			http.StatusNotModified: {Doc: "The copy that the caller has is this document."},
 		},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
