@@ -22,7 +22,9 @@ type client struct {
 	token string
 	// inProcess: nobody serves; the database is open here, without workers.
 	inProcess bool
-	close     func() error
+	// asUser: the token is a user's JWT.
+	asUser bool
+	close      func() error
 }
 
 // get reads path into out.
@@ -68,7 +70,7 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 		return fmt.Errorf("read an answer: %w", err)
 	}
 	if resp.StatusCode/100 != 2 {
-		return problem(resp.StatusCode, b)
+		return c.refused(resp.StatusCode, b)
 	}
 	if out == nil {
 		return nil
@@ -84,6 +86,16 @@ func (c *client) unreachable(err error) error {
 		return failf(exitFailed, "quotekit serve, or quotekit dev", "nobody answers at %s", c.base)
 	}
 	return failf(exitFailed, "", "talk to %s: %w", c.base, err)
+}
+
+// refused makes an error of an answer that is not 2xx.
+func (c *client) refused(status int, body []byte) error {
+	err := problem(status, body)
+	var f *failure
+	if c.asUser && status == http.StatusUnauthorized && errors.As(err, &f) {
+		f.hint = "give --token with the JWT of a user, or set SUPABASE_JWT_SECRET to the secret of the service"
+	}
+	return err
 }
 
 // problem makes an error of an answer that is not 2xx.

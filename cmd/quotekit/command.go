@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/mattn/go-isatty"
 	"github.com/urfave/cli/v3"
@@ -28,7 +29,7 @@ func (p *program) command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			p.devCommand(), p.serveCommand(), p.migrateCommand(), p.triggerCommand(), p.eventsCommand(),
-			p.deadLetterCommand(), p.routesCommand(), p.versionCommand(),
+			p.deadLetterCommand(), p.tokenCommand(), p.routesCommand(), p.versionCommand(),
 		},
 		EnableShellCompletion: true,
 		ConfigureShellCompletionCommand: func(c *cli.Command) {
@@ -78,11 +79,12 @@ var settings = map[string]string{
 	"secret":       "STRIPE_WEBHOOK_SECRET",
 }
 
-// config loads the configuration with the flags of c.
-func (p *program) config(c *cli.Command) (app.Config, error) {
+// config loads the configuration with the flags of c but those in except, which
+// mean something else there.
+func (p *program) config(c *cli.Command, except ...string) (app.Config, error) {
 	flags := map[string]string{}
 	for flag, name := range settings {
-		if c.IsSet(flag) {
+		if c.IsSet(flag) && !slices.Contains(except, flag) {
 			flags[name] = c.String(flag)
 		}
 	}

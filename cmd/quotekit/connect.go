@@ -39,23 +39,47 @@ func (p *program) connect(ctx context.Context, c *cli.Command) (*client, error) 
 	if err != nil {
 		return nil, err
 	}
+	found, err := p.find(ctx, c, cfg)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.dev != nil:
+		return network(found.base, found.dev.AdminToken), nil
+	case found.base != "":
+		return network(found.base, firstToken(cfg)), nil
+	}
+	// Whoever can open the database needs no token.
+	token := rand.Text()
+	cfg.AdminTokens = []rest.Token{{Name: "cli", Secret: token}}
+	cfg.SupabaseJWTSecret, cfg.SupabaseURL, cfg.SupabaseJWKSURL = "", "", ""
+	return p.openInProcess(ctx, cfg, token)
+}
+
+// found is the service that a command is about; without a base, it is the
+// configured database.
+type found struct {
+	base string
+	dev  *app.DevCredentials // nil if it is no dev mode
+}
+
+func (p *program) find(ctx context.Context, c *cli.Command, cfg app.Config) (found, error) {
 	if c.IsSet("url") {
-		return network(strings.TrimSuffix(c.String("url"), "/"), firstToken(cfg)), nil
+		return found{base: strings.TrimSuffix(c.String("url"), "/")}, nil
 	}
 	if dev, ok := p.runningDev(ctx, c, cfg); ok {
-		return network(dev.URL, dev.AdminToken), nil
+		return found{base: dev.URL, dev: &dev}, nil
 	}
 	if isPostgres(cfg) {
-		return p.openInProcess(ctx, cfg)
+		return found{}, nil
 	}
 	if listening(ctx, cfg.Addr) {
-		return network(baseURL(cfg.Addr), firstToken(cfg)), nil
+		return found{base: baseURL(cfg.Addr)}, nil
 	}
 	if path := strings.TrimPrefix(cfg.DatabaseURL, "sqlite:"); missing(path) {
-		return nil, failf(exitConfig, "quotekit dev, or quotekit serve",
+		return found{}, failf(exitConfig, "quotekit dev, or quotekit serve",
 			"nobody serves %s, and there is no database %s", cfg.Addr, path)
 	}
-	return p.openInProcess(ctx, cfg)
+	return found{}, nil
 }
 
 func network(base, token string) *client {
@@ -66,10 +90,8 @@ func network(base, token string) *client {
 }
 
 // openInProcess opens the application on the database. It is never run, so it
-// neither listens nor works jobs. Whoever can open the database needs no token.
-func (p *program) openInProcess(ctx context.Context, cfg app.Config) (*client, error) {
-	token := rand.Text()
-	cfg.AdminTokens = []rest.Token{{Name: "cli", Secret: token}}
+// neither listens nor works jobs.
+func (p *program) openInProcess(ctx context.Context, cfg app.Config, token string) (*client, error) {
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
 	a, err := app.New(ctx, cfg, app.Options{
 		Routes: handlers.Routes(), Logger: p.logger(cfg), Version: version(), NoMigrations: true,
