@@ -153,7 +153,7 @@ var timestampLayouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999
 
 // MarshalJSON writes RFC 3339 in UTC.
 func (t Timestamp) MarshalJSON() ([]byte, error) {
-	return t.UTC().AppendFormat(nil, `"`+time.RFC3339Nano+`"`), nil
+	return t.UTC().Truncate(time.Microsecond).AppendFormat(nil, `"`+time.RFC3339Nano+`"`), nil
 }
 
 // UnmarshalJSON reads a time as either engine or the API writes it.
