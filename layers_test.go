@@ -24,7 +24,7 @@ var floors = [][]string{
 		"internal/fold", "internal/jobs", "internal/rest", "internal/sample", "internal/store",
 		"internal/store/storetest", "internal/stripe",
 	},
-	{"handlers", "internal/monitor", "internal/webhook"}, // the features
+	{"handlers", "internal/batch", "internal/monitor", "internal/webhook", "operations"}, // the features
 	{"app"},
 	{"cmd/quotekit"},
 }
@@ -52,7 +52,8 @@ var reserved = []struct {
 	{"github.com/golang-jwt/", []string{"internal/rest"}, "who a caller is, is decided in one place"},
 	{"github.com/MicahParks/", []string{"internal/rest"}, "who a caller is, is decided in one place"},
 	{"github.com/riverqueue/river/", []string{"internal/jobs"}, "River's drivers and migrations"},
-	{"github.com/riverqueue/river", []string{"app", "internal/jobs", "internal/webhook"}, "who works jobs or wires them"},
+	{"github.com/riverqueue/river", []string{"app", "internal/batch", "internal/jobs", "internal/webhook"}, "who works jobs or wires them"},
+	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},
 	{"os/signal", []string{"cmd/quotekit"}, "only the command knows the process"},
 	{"flag", nil, "flags are the command's, and its library reads them"},
 }

@@ -15,10 +15,12 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/handlers"
+	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/jobs"
 	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/store"
 	"github.com/quotekit/quotekit/internal/webhook"
+	"github.com/quotekit/quotekit/operations"
 )
 
 // Role says which part of the service a process is.
@@ -35,7 +37,10 @@ const (
 type Options struct {
 	// Routes is the table of event types; nil is that of package handlers.
 	Routes []quotekit.Route
-	Role   Role // empty is [RoleAll]
+	// Operations is the table of bulk operations; nil is that of package
+	// operations.
+	Operations []quotekit.Operation
+	Role       Role // empty is [RoleAll]
 	// NoMigrations refuses a database whose tables are not up to date, with
 	// [ErrNotMigrated], instead of changing it: a look must not upgrade.
 	NoMigrations bool
@@ -57,6 +62,7 @@ type App struct {
 	store   *store.Store
 	jobs    *jobs.Client
 	webhook *webhook.Service
+	batch   *batch.Service
 	handler http.Handler
 
 	jwt              *rest.JWT // nil if no users are configured
@@ -76,6 +82,9 @@ const stopWithin = 10 * time.Second
 func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Routes == nil {
 		o.Routes = handlers.Routes()
+	}
+	if o.Operations == nil {
+		o.Operations = operations.Operations()
 	}
 	if o.Role == "" {
 		o.Role = RoleAll
@@ -103,7 +112,7 @@ func (a *App) wire(ctx context.Context) error {
 	}
 	workers := river.NewWorkers()
 	var err error
-	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger); err != nil {
+	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger, batch.Cleaning()); err != nil {
 		return err
 	}
 	a.webhook, err = webhook.New(a.store, a.jobs, workers, webhook.Config{
@@ -114,6 +123,17 @@ func (a *App) wire(ctx context.Context) error {
 		Committers: a.options.Committers,
 		Now:        a.options.Now,
 		Logger:     a.options.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.batch, err = batch.New(a.store, a.jobs, workers, batch.Config{
+		Operations:  a.options.Operations,
+		ChunkSize:   a.config.BatchChunkSize,
+		Concurrency: a.config.BatchConcurrency,
+		KeepFor:     time.Duration(a.config.BatchKeepDays) * 24 * time.Hour,
+		Now:         a.options.Now,
+		Logger:      a.options.Logger,
 	})
 	if err != nil {
 		return err
@@ -212,6 +232,7 @@ func (a *App) Run(ctx context.Context) error {
 		err = fmt.Errorf("serve: %w", err)
 	}
 	a.draining.Store(true)
+	a.batch.StopWatching()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stop), stopWorkers(stop))
@@ -225,17 +246,19 @@ func (a *App) startWorkers() (stop func(context.Context) error, err error) {
 	if err := a.jobs.Start(context.Background()); err != nil {
 		return nil, fmt.Errorf("start workers: %w", err)
 	}
+	a.batch.Start()
 	sweep, cancel := context.WithCancel(context.Background())
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { a.webhook.Sweep(sweep) })
 	return func(ctx context.Context) error {
 		cancel()
 		sweeping.Wait()
+		released := a.batch.Stop(ctx)
 		soft, done := context.WithTimeout(ctx, stopWithin/2)
 		defer done()
 		if a.jobs.Stop(soft) == nil {
-			return nil
+			return released
 		}
-		return a.jobs.StopAndCancel(ctx)
+		return errors.Join(released, a.jobs.StopAndCancel(ctx))
 	}, nil
 }

@@ -45,6 +45,9 @@ func variables() []variable {
 		{"SUPABASE_URL", "", setURL(func(c *Config) *string { return &c.SupabaseURL }), redactURL},
 		{"SUPABASE_JWKS_URL", "", setURL(func(c *Config) *string { return &c.SupabaseJWKSURL }), redactURL},
 		{"QUOTEKIT_ADMIN_TOKEN", "", setAdminTokens, hideTokens},
+		{"QUOTEKIT_BATCH_CHUNK_SIZE", "50", setNumber(1, 1000, func(c *Config) *int { return &c.BatchChunkSize }), nil},
+		{"QUOTEKIT_BATCH_CONCURRENCY", "5", setNumber(1, 50, func(c *Config) *int { return &c.BatchConcurrency }), nil},
+		{"QUOTEKIT_BATCH_KEEP_DAYS", "30", setNumber(1, 3650, func(c *Config) *int { return &c.BatchKeepDays }), nil},
 		{"QUOTEKIT_ALERT_WEBHOOK_URL", "", setURL(func(c *Config) *string { return &c.AlertWebhookURL }), hide},
 		{"QUOTEKIT_ALERT_SLACK_URL", "", setURL(func(c *Config) *string { return &c.AlertSlackURL }), hide},
 		{"QUOTEKIT_ALERT_EMAIL", "", setEmail, nil},
@@ -264,3 +267,14 @@ func (c Config) GoString() string { return c.String() }
 
 // LogValue keeps the secrets out of logs.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+func setNumber(least, most int, field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("is %q, not a number from %d to %d", s, least, most)
+		}
+		*field(c) = n
+		return nil
+	}
+}

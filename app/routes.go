@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/monitor"
 	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/webhook"
@@ -41,6 +42,19 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	r.Add("POST /v1/monitor/dead-letter-queue/{id}/retry", acts, api.RetryDeadLetter())
 	r.Add("POST /v1/monitor/dead-letter-queue/{id}/resolve", acts, api.ResolveDeadLetter())
 
+	// Users of the application.
+	users := rest.Users(a.users)
+	r.Add("GET /v1/operations", users, a.batch.ListOperations())
+	r.Add("POST /v1/batch-jobs", users, a.batch.SubmitJob())
+	r.Add("GET /v1/batch-jobs", users, a.batch.ListJobs())
+	r.Add("GET /v1/batch-jobs/{id}", users, a.batch.GetJob())
+	r.Add("GET /v1/batch-jobs/{id}/results", users, a.batch.JobResults())
+	r.Add("GET /v1/batch-jobs/{id}/events", users, a.batch.JobEvents())
+	r.Add("GET /v1/batch-jobs/{id}/export", users, a.batch.JobExport())
+	r.Add("POST /v1/batch-jobs/{id}/cancel", users, a.batch.CancelJob())
+	r.Add("POST /v1/batch-jobs/{id}/retry-failed", users, a.batch.RetryFailedJob())
+	r.Add("POST /v1/batch-jobs/{id}/undo", users, a.batch.UndoJob())
+
 	// Pages and the document.
 	home, err := monitor.Home(a.options.Version, len(a.config.WebhookSecrets) > 0, a.options.Routes)
 	if err != nil {
@@ -54,7 +68,7 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 
 // OpenAPI returns the document of a service of this version, without its database.
 func OpenAPI(version string) ([]byte, error) {
-	a := &App{options: Options{Version: version, Role: RoleAll}, webhook: new(webhook.Service)}
+	a := &App{options: Options{Version: version, Role: RoleAll}, webhook: new(webhook.Service), batch: new(batch.Service)}
 	r, err := a.addRoutes(http.NewServeMux())
 	if err != nil {
 		return nil, err

@@ -129,17 +129,23 @@ func (w *wakeWorker) Work(context.Context, *river.Job[wakeArgs]) error {
 	return nil
 }
 
-// CleanArgs are those of the periodic job that deletes old batch jobs.
-type CleanArgs struct{}
+// Cleaning is the periodic job that deletes old batch jobs, every hour.
+func Cleaning() *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) {
+		return cleanArgs{}, nil
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+type cleanArgs struct{}
 
 // Kind implements river.JobArgs.
-func (CleanArgs) Kind() string { return "batch_clean" }
+func (cleanArgs) Kind() string { return "batch_clean" }
 
 // InsertOpts implements river.JobArgsWithInsertOpts.
-func (CleanArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: jobs.Batches} }
+func (cleanArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: jobs.Batches} }
 
 type cleanWorker struct {
-	river.WorkerDefaults[CleanArgs]
+	river.WorkerDefaults[cleanArgs]
 	store   *store.Store
 	keepFor time.Duration
 	now     func() time.Time
@@ -150,7 +156,7 @@ type cleanWorker struct {
 const cleanPiece = 20
 
 // Work deletes what is old, in small pieces.
-func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[CleanArgs]) error {
+func (w *cleanWorker) Work(ctx context.Context, _ *river.Job[cleanArgs]) error {
 	deleted := 0
 	for {
 		n, err := w.store.CleanBatches(ctx, w.now().Add(-w.keepFor), cleanPiece)
