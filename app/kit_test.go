@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ type service struct {
 	*app.App
 	t    testing.TB
 	stop func()
+	// checked is how many deliveries were checked against the document.
+	checked *atomic.Int32
 }
 
 // mustStart runs the service until the test ends or stop is called.
@@ -76,7 +79,7 @@ func mustStartWith(t testing.TB, c app.Config, o app.Options) *service {
 		t.Fatal(err)
 	}
 	stopped := false
-	s := &service{App: a, t: t}
+	s := &service{App: a, t: t, checked: new(atomic.Int32)}
 	s.stop = func() {
 		if stopped {
 			return
@@ -122,10 +125,24 @@ func (s *service) post(body []byte) answer {
 	return a
 }
 
-func (s *service) tryPost(body []byte) (answer, error) { return tryPost(s.URL(), body) }
+// checkedDeliveries is how many deliveries to a service are checked against the
+// document; tests of load and order send thousands.
+const checkedDeliveries = 20
+
+func (s *service) tryPost(body []byte) (answer, error) {
+	return send(s.URL(), body, func(req *http.Request, resp *http.Response, b []byte) {
+		if s.checked.Add(1) <= checkedDeliveries {
+			checkExchange(s.t, req, body, resp, b)
+		}
+	})
+}
 
 // tryPost delivers a body to the service at a base URL.
 func tryPost(url string, body []byte) (answer, error) {
+	return send(url, body, func(*http.Request, *http.Response, []byte) {})
+}
+
+func send(url string, body []byte, check func(*http.Request, *http.Response, []byte)) (answer, error) {
 	req, err := http.NewRequest(http.MethodPost, url+"/webhooks/stripe", bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -141,6 +158,7 @@ func tryPost(url string, body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	check(req, resp, b)
 	a := answer{HTTP: resp.StatusCode}
 	if resp.StatusCode == http.StatusOK {
 		return a, json.Unmarshal(b, &a)
@@ -159,15 +177,31 @@ func (s *service) call(method, path, body string) (status int, answer map[string
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, b := s.do(req, []byte(body))
+	if err := json.Unmarshal(b, &answer); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp.StatusCode, answer
+}
+
+// do sends a request, of which body is the body, and reads the answer. Both are
+// checked against the document.
+func (s *service) do(req *http.Request, body []byte) (*http.Response, []byte) {
+	s.t.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
-	return resp.StatusCode, answer
+	checkExchange(s.t, req, body, resp, b)
+	return resp, b
 }
 
 // separator stands between the columns of a line.
@@ -183,11 +217,7 @@ func (s *service) statusOf(method, path, authorization string) int {
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_ = resp.Body.Close()
+	resp, _ := s.do(req, nil)
 	return resp.StatusCode
 }
 

@@ -126,6 +126,11 @@ func (r *Router) operation(method, path string, who Access, e Endpoint) *huma.Op
 		p.Required = true
 		op.Parameters = append(op.Parameters, r.param("path", p))
 	}
+	for _, p := range e.Path {
+		if !strings.Contains(path, "{"+p.Name+"}") {
+			panic("rest: " + path + " has no parameter " + p.Name)
+		}
+	}
 	for _, p := range e.Query {
 		op.Parameters = append(op.Parameters, r.param("query", p))
 	}
