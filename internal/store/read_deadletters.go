@@ -15,10 +15,10 @@ import (
 
 // DeadLetterRecord is a dead letter as operators see it.
 type DeadLetterRecord struct {
-	ID                   string     `json:"id"`
+	ID                   string     `json:"id" format:"uuid"`
 	StripeEventID        string     `json:"stripe_event_id"`
 	EventType            string     `json:"event_type"`
-	FailureReason        string     `json:"failure_reason"`
+	FailureReason        string     `json:"failure_reason" doc:"Of our own letters one of the reasons of events."`
 	FailureCount         int        `json:"failure_count"`
 	FirstFailedAt        time.Time  `json:"first_failed_at"`
 	LastFailedAt         time.Time  `json:"last_failed_at"`
@@ -26,13 +26,13 @@ type DeadLetterRecord struct {
 	Resolved             bool       `json:"resolved"`
 	ResolvedAt           *time.Time `json:"resolved_at"`
 	ResolvedBy           *string    `json:"resolved_by"`
-	ResolutionNotes      *string    `json:"resolution_notes"`
+	ResolutionNotes      *string    `json:"resolution_notes" doc:"The reason that was given."`
 	ErrorMessage         *string    `json:"error_message"`
 	// Status is the event's, empty if the letter is the application's own and
 	// the event was never received here.
-	Status quotekit.EventStatus `json:"status"`
+	Status quotekit.EventStatus `json:"status" enum:"pending,succeeded,ignored,dead," doc:"The event's; empty if it was never received here."`
 	// EventData is read for a single dead letter only.
-	EventData json.RawMessage `json:"event_data,omitempty"`
+	EventData json.RawMessage `json:"event_data,omitempty" doc:"The event; only where a single letter is read."`
 }
 
 // The row may be the application's own, made before there was an event table.

@@ -13,21 +13,21 @@ import (
 
 // EventRecord is an event as operators see it, without its payload.
 type EventRecord struct {
-	StripeEventID string               `json:"stripe_event_id"`
-	EventType     string               `json:"event_type"`
-	Account       string               `json:"account"`
-	APIVersion    *string              `json:"api_version"`
-	Livemode      bool                 `json:"livemode"`
-	ObjectID      *string              `json:"object_id"`
-	EventCreated  *time.Time           `json:"event_created"`
-	Status        quotekit.EventStatus `json:"status"`
-	Attempts      int                  `json:"attempts"`
-	Deliveries    int                  `json:"deliveries"`
-	ReceivedAt    time.Time            `json:"received_at"`
-	ProcessedAt   *time.Time           `json:"processed_at"`
-	ErrorMessage  *string              `json:"error_message"`
-	FailureReason *string              `json:"failure_reason"`
-	NextAttemptAt *time.Time           `json:"next_attempt_at"`
+	StripeEventID string                  `json:"stripe_event_id"`
+	EventType     string                  `json:"event_type"`
+	Account       string                  `json:"account" doc:"The connected account; empty for one's own."`
+	APIVersion    *string                 `json:"api_version"`
+	Livemode      bool                    `json:"livemode"`
+	ObjectID      *string                 `json:"object_id" doc:"Stripe's id of the object that the event is about."`
+	EventCreated  *time.Time              `json:"event_created" doc:"When it happened, as Stripe says."`
+	Status        quotekit.EventStatus    `json:"status"`
+	Attempts      int                     `json:"attempts" doc:"Attempts since it was received or taken up again."`
+	Deliveries    int                     `json:"deliveries" doc:"How often Stripe delivered it."`
+	ReceivedAt    time.Time               `json:"received_at"`
+	ProcessedAt   *time.Time              `json:"processed_at" doc:"When it came to an end; null while it is pending."`
+	ErrorMessage  *string                 `json:"error_message"`
+	FailureReason *quotekit.FailureReason `json:"failure_reason"`
+	NextAttemptAt *time.Time              `json:"next_attempt_at" doc:"When a pending event is attempted again."`
 }
 
 const selectEvents = `
@@ -79,15 +79,15 @@ func (s *Store) Event(ctx context.Context, id string) (EventRecord, error) {
 
 // AuditRecord is a line of the audit trail.
 type AuditRecord struct {
-	ID            string          `json:"id"`
+	ID            string          `json:"id" format:"uuid"`
 	At            time.Time       `json:"at"`
-	Actor         string          `json:"actor"`
+	Actor         string          `json:"actor" doc:"stripe, or the name of an operator's token or user."`
 	Action        string          `json:"action"`
 	StripeEventID *string         `json:"stripe_event_id"`
-	Target        *string         `json:"target"`
+	Target        *string         `json:"target" doc:"What was acted upon, if not the event itself."`
 	Reason        *string         `json:"reason"`
-	Before        json.RawMessage `json:"before"`
-	After         json.RawMessage `json:"after"`
+	Before        json.RawMessage `json:"before" doc:"Any value."`
+	After         json.RawMessage `json:"after" doc:"Any value."`
 	RequestID     *string         `json:"request_id"`
 }
 
@@ -115,13 +115,13 @@ LIMIT 1000`
 // LogRecord is a line of webhook_processing_logs.
 type LogRecord struct {
 	CreatedAt       time.Time       `json:"created_at"`
-	ProcessingStage string          `json:"processing_stage"`
+	ProcessingStage string          `json:"processing_stage" doc:"completed for an event that was settled at its first attempt."`
 	Status          string          `json:"status"`
 	HandlerName     *string         `json:"handler_name"`
 	ExecutionTimeMS *int64          `json:"execution_time_ms"`
 	ErrorMessage    *string         `json:"error_message"`
-	RetryAttempt    *int            `json:"retry_attempt"`
-	Metadata        json.RawMessage `json:"metadata"`
+	RetryAttempt    *int            `json:"retry_attempt" doc:"0 is the first attempt."`
+	Metadata        json.RawMessage `json:"metadata" doc:"The times of the stages, in microseconds."`
 }
 
 // EventLogs returns the processing logs of an event, oldest first.
