@@ -24,7 +24,7 @@ type client struct {
 	inProcess bool
 	// asUser: the token is a user's JWT.
 	asUser bool
-	close      func() error
+	close  func() error
 }
 
 // get reads path into out.
