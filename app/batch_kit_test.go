@@ -1,12 +1,14 @@
 package app_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -270,4 +272,44 @@ func (s *service) application() []string {
 		}
 	}
 	return all
+}
+
+// listen calls each with every server-sent event of a job as it comes.
+func (u *user) listen(jobID string, each func(event), headers ...string) error {
+	req, err := http.NewRequest("GET", u.url+"/v1/batch-jobs/"+jobID+"/events", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+u.token)
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	var e event
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "id":
+			e.id = value
+		case "event":
+			e.name = value
+		case "data":
+			e.data = value
+		case "":
+			if lines.Text() == "" && e.name != "" {
+				e.at = time.Now()
+				each(e)
+				e = event{}
+			}
+		}
+	}
+	return lines.Err()
 }

@@ -132,11 +132,7 @@ func (p *plan) update(ctx context.Context, tx *store.Tx, items []item) ([]store.
 			results = append(results, p.notFound(it))
 			continue
 		}
-		record, err := image.Record()
-		if err != nil {
-			return nil, err
-		}
-		values, refusal := p.step.Update(record)
+		values, refusal := p.step.Update(image.Record())
 		switch {
 		case refusal != nil:
 			results = append(results, failed(it, refusal.Code, refusal.Message))
@@ -197,12 +193,7 @@ func (p *plan) writeChanges(ctx context.Context, tx *store.Tx, columns []string,
 		}
 		results[i] = succeeded(c.item)
 		results[i].Digest = after.Digest()
-		if results[i].Before, err = c.before.Pick(columns...); err != nil {
-			return nil, err
-		}
-		if results[i].After, err = after.Pick(columns...); err != nil {
-			return nil, err
-		}
+		results[i].Before, results[i].After = c.before.Pick(columns...), after.Pick(columns...)
 	}
 	return results, nil
 }
@@ -284,10 +275,7 @@ func (p *plan) linkClients(ctx context.Context, tx *store.Tx, items []item, rows
 				refused = append(refused, failed(items[i], quotekit.ItemInvalid, "client_id: you have no such client"))
 				continue
 			}
-			record, err := client.Record()
-			if err != nil {
-				return nil, nil, nil, err
-			}
+			record := client.Record()
 			for column, of := range map[string]string{"client_name": "name", "client_email": "email"} {
 				if text := record.Text(of); values[column] == nil && text != "" {
 					values[column] = text

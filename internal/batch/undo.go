@@ -85,11 +85,7 @@ func (p *plan) withClients(ctx context.Context, tx *store.Tx, items []item, pare
 	client := make([]string, len(items))
 	var ids []string
 	for i, it := range items {
-		record, err := parents[it.parent].Before.Record()
-		if err != nil {
-			return nil, nil, err
-		}
-		if client[i] = record.Text("client_id"); client[i] != "" {
+		if client[i] = parents[it.parent].Before.Record().Text("client_id"); client[i] != "" {
 			ids = append(ids, client[i])
 		}
 	}
@@ -137,26 +133,16 @@ func (p *plan) revert(ctx context.Context, tx *store.Tx, items []item, parents m
 		return results, err
 	}
 	for len(kept) > 0 {
-		columns, err := parents[kept[0].parent].Before.Columns()
-		if err != nil {
-			return nil, err
-		}
+		columns := parents[kept[0].parent].Before.Columns()
 		var changes []store.Image
 		var same, others []item
 		for _, it := range kept {
-			its, err := parents[it.parent].Before.Columns()
-			if err != nil {
-				return nil, err
-			}
-			if !slices.Equal(columns, its) {
+			before := parents[it.parent].Before
+			if slices.Equal(columns, before.Columns()) {
+				same, changes = append(same, it), append(changes, before.WithID(it.id))
+			} else {
 				others = append(others, it)
-				continue
 			}
-			c, err := parents[it.parent].Before.WithID(it.id)
-			if err != nil {
-				return nil, err
-			}
-			same, changes = append(same, it), append(changes, c)
 		}
 		after, err := tx.UpdateRows(ctx, p.operation.Table, p.work.UserID, columns, changes)
 		if err != nil {
@@ -169,12 +155,7 @@ func (p *plan) revert(ctx context.Context, tx *store.Tx, items []item, parents m
 				continue
 			}
 			r := succeeded(it)
-			if r.Before, err = rows[it.id].Pick(columns...); err != nil {
-				return nil, err
-			}
-			if r.After, err = row.Pick(columns...); err != nil {
-				return nil, err
-			}
+			r.Before, r.After = rows[it.id].Pick(columns...), row.Pick(columns...)
 			results = append(results, r)
 		}
 		kept = others

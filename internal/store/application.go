@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/quotekit/quotekit"
 )
 
@@ -268,33 +270,23 @@ func scanImages(into map[string]Image) func(row) error {
 }
 
 // record reads a row for an operation.
-type record map[string]json.RawMessage
+type record Image
 
 // Text implements [quotekit.Record].
-func (r record) Text(column string) string {
-	var s string
-	if json.Unmarshal(r[column], &s) != nil {
-		return string(r[column])
-	}
-	return s
-}
+func (r record) Text(column string) string { return gjson.GetBytes(r, column).String() }
 
 // Cents implements [quotekit.Record].
 func (r record) Cents(column string) (quotekit.Cents, bool) {
-	raw := cmp.Or(string(r[column]), "null")
-	var c quotekit.Cents
-	if raw == "null" || json.Unmarshal(r[column], &c) != nil {
+	v := gjson.GetBytes(r, column)
+	if !v.Exists() || v.Type == gjson.Null {
 		return 0, false
 	}
-	return c, true
+	c, err := quotekit.ParseCents(cmp.Or(v.Str, v.Raw))
+	return c, err == nil
 }
 
 // Record reads an image column by column.
-func (i Image) Record() (quotekit.Record, error) {
-	r := record{}
-	err := i.decode(&r)
-	return r, err
-}
+func (i Image) Record() quotekit.Record { return record(i) }
 
 // shown are the columns that the API shows, in its order.
 var shown = map[quotekit.ApplicationTable][]string{

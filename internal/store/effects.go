@@ -1,14 +1,17 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/quotekit/quotekit"
 )
@@ -24,39 +27,33 @@ func (i Image) Digest() string {
 }
 
 // Pick returns an image of some columns of i.
-func (i Image) Pick(columns ...string) (Image, error) {
-	var all map[string]json.RawMessage
-	if err := i.decode(&all); err != nil {
-		return nil, err
+func (i Image) Pick(columns ...string) Image {
+	var picked Image
+	for n, c := range columns {
+		separator := ","
+		if n == 0 {
+			separator = "{"
+		}
+		value := cmp.Or(gjson.GetBytes(i, c).Raw, "null")
+		picked = fmt.Appendf(picked, "%s%q:%s", separator, c, value)
 	}
-	picked := make(map[string]json.RawMessage, len(columns))
-	for _, c := range columns {
-		picked[c] = all[c]
-	}
-	b, err := json.Marshal(picked)
-	return b, err
+	return append(picked, '}')
 }
 
 // Columns lists the columns of i, sorted.
-func (i Image) Columns() ([]string, error) {
-	var all map[string]json.RawMessage
-	err := i.decode(&all)
-	return slices.Sorted(maps.Keys(all)), err
+func (i Image) Columns() []string {
+	var columns []string
+	gjson.ParseBytes(i).ForEach(func(key, _ gjson.Result) bool {
+		columns = append(columns, key.Str)
+		return true
+	})
+	slices.Sort(columns)
+	return columns
 }
 
-// WithID returns i with the id of its row.
-func (i Image) WithID(id string) (Image, error) {
-	all := map[string]any{}
-	var raw map[string]json.RawMessage
-	if err := i.decode(&raw); err != nil {
-		return nil, err
-	}
-	for c, v := range raw {
-		all[c] = v
-	}
-	all["id"] = id
-	b, err := json.Marshal(all)
-	return b, err
+// WithID returns i, an image without an id, with the id of its row.
+func (i Image) WithID(id string) Image {
+	return fmt.Appendf(nil, `{"id":%q,%s`, id, bytes.TrimPrefix(i, []byte("{")))
 }
 
 // among is SQL for "column is one of the ids of this argument": one text
@@ -178,18 +175,7 @@ func (tx *Tx) RestoreRows(ctx context.Context, table quotekit.ApplicationTable, 
 			return nil, err
 		}
 	}
-	own := make([]Image, 0, len(images))
-	for _, image := range images {
-		var owner struct {
-			UserID string `json:"user_id"`
-		}
-		if err := image.decode(&owner); err != nil {
-			return nil, err
-		}
-		if owner.UserID == userID {
-			own = append(own, image)
-		}
-	}
+	own := slices.DeleteFunc(slices.Clone(images), func(i Image) bool { return i.Record().Text("user_id") != userID })
 	return tx.insertImages(ctx, t, columns, own, "ON CONFLICT DO NOTHING")
 }
 
