@@ -38,7 +38,7 @@ type Job struct {
 
 	ExecutionTimeMS *int64 `json:"execution_time_ms" doc:"From the first attempt to the end, in milliseconds; null before."`
 	// ErrorSummary counts failed items by code.
-	ErrorSummary map[quotekit.ItemCode]int `json:"error_summary" doc:"How many items failed, by error code; null if none did."`
+	ErrorSummary map[quotekit.ItemCode]int `json:"error_summary" nullable:"true" doc:"How many items failed, by error code; null if none did."`
 	ErrorMessage *string                   `json:"error_message" doc:"Why a failed job could not run."`
 	CreatedAt    time.Time                 `json:"created_at"`
 	StartedAt    *time.Time                `json:"started_at"`
