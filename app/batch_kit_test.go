@@ -82,17 +82,37 @@ func (u *user) do(method, path, body string, headers ...string) reply {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+	req, err := u.request(method, path, body, headers...)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	checkExchange(u.t, req, []byte(body), &http.Response{StatusCode: r.status, Header: r.header}, r.body)
 	return r
 }
 
+// try is do without a look at the document, for other goroutines than the test's.
 func (u *user) try(method, path, body string, headers ...string) (reply, error) {
+	req, err := u.request(method, path, body, headers...)
+	if err != nil {
+		return reply{}, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, resp.Header, b}, err
+}
+
+func (u *user) request(method, path, body string, headers ...string) (*http.Request, error) {
 	var content io.Reader
 	if body != "" {
 		content = bytes.NewReader([]byte(body))
 	}
 	req, err := http.NewRequest(method, u.url+path, content)
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
 	if u.token != "" {
 		req.Header.Set("Authorization", "Bearer "+u.token)
@@ -103,13 +123,7 @@ func (u *user) try(method, path, body string, headers ...string) (reply, error) 
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return reply{}, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	return reply{resp.StatusCode, resp.Header, b}, err
+	return req, nil
 }
 
 // submission makes the body of a job.
