@@ -11,6 +11,9 @@ type Operation struct {
 	Summary string
 	Kind    OperationKind
 	Table   ApplicationTable
+	// Columns are those that an update reads and may set. An undo leaves a row
+	// alone if one of them, or updated_at, was changed since.
+	Columns []string
 	// MaxItems bounds a request; zero is [MaxBatchItems].
 	MaxItems int
 	// Options are all that a request may set. Any other name is refused.
@@ -68,7 +71,7 @@ type Option struct {
 // functions an operation has the one of its kind. They may be called from many
 // goroutines at once.
 type Step struct {
-	// Update returns the new values of a row's columns. None means that the row
+	// Update returns the new values of the operation's columns. None means that the row
 	// is as it should be, and the item is skipped as [ItemUnchanged]. The error
 	// is that item's failure.
 	Update func(Record) (Values, *ItemError)

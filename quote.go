@@ -79,7 +79,8 @@ func ParseCents(s string) (Cents, error) {
 	return Cents(n), err
 }
 
-// Rate is a percentage, in ten-thousandths of a percent: 190000 is 19 %.
+// Rate is a percentage of 0 or more, in ten-thousandths of a percent: 190000 is
+// 19 %.
 type Rate int64
 
 // MaxRate is the largest rate: a column has three digits before the point.

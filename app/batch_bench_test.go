@@ -40,8 +40,8 @@ SELECT $1, ROW_NUMBER() OVER (), id, 'succeeded', json_object('id', id, 'user_id
   'client_name', client_name, 'client_email', client_email, 'quote_number', quote_number, 'status', status,
   'line_items', json(line_items), 'subtotal', subtotal, 'tax_rate', tax_rate, 'tax_amount', tax_amount, 'total', total,
   'notes', notes, 'valid_until', valid_until, 'created_at', created_at, 'updated_at', updated_at)
-FROM quotes WHERE user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
-			`DELETE FROM quotes WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
+FROM quotes WHERE +user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
+			`DELETE FROM quotes WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
 	},
 	{
 		operation: "update_quote_status", options: map[string]any{"status": "sent"},
@@ -50,19 +50,19 @@ FROM quotes WHERE user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
 WITH old AS (SELECT id, status, updated_at FROM quotes WHERE user_id = $1 AND id = ANY($2::UUID[]) FOR UPDATE),
 done AS (
   UPDATE quotes AS t SET status = 'sent', updated_at = now() FROM old WHERE t.id = old.id
-  RETURNING t.id, old.status, old.updated_at, t.status AS new_status, t.updated_at AS new_updated_at, md5(t::TEXT) AS digest
+  RETURNING t.id, old.status, old.updated_at, t.status AS new_status, t.updated_at AS new_updated_at
 )
-INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image, digest)
+INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image)
 SELECT $3, ROW_NUMBER() OVER (), id, 'succeeded', json_build_object('status', status, 'updated_at', updated_at),
-  json_build_object('status', new_status, 'updated_at', new_updated_at), digest
+  json_build_object('status', new_status, 'updated_at', new_updated_at)
 FROM done`},
 		sqlite: []string{`
-INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image, digest)
+INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image)
 SELECT $1, ROW_NUMBER() OVER (), id, 'succeeded', json_object('status', status, 'updated_at', updated_at),
-  json_object('status', 'sent', 'updated_at', '2026-01-01 00:00:00+00:00'), '0123456789abcdef0123456789abcdef'
-FROM quotes WHERE user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
+  json_object('status', 'sent', 'updated_at', '2026-01-01 00:00:00+00:00')
+FROM quotes WHERE +user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
 			`UPDATE quotes SET status = 'sent', updated_at = '2026-01-01 00:00:00+00:00'
-WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
+WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
 	},
 	{
 		operation: "update_item_prices", options: adjustment("percentage", "5"),
@@ -77,20 +77,19 @@ WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
 WITH old AS (SELECT id, unit_price, updated_at FROM items WHERE user_id = $1 AND id = ANY($2::UUID[]) FOR UPDATE),
 done AS (
   UPDATE items AS t SET unit_price = round(t.unit_price * 1.05, 2), updated_at = now() FROM old WHERE t.id = old.id
-  RETURNING t.id, old.unit_price, old.updated_at, t.unit_price AS new_price, t.updated_at AS new_updated_at, md5(t::TEXT) AS digest
+  RETURNING t.id, old.unit_price, old.updated_at, t.unit_price AS new_price, t.updated_at AS new_updated_at
 )
-INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image, digest)
+INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image)
 SELECT $3, ROW_NUMBER() OVER (), id, 'succeeded', json_build_object('unit_price', unit_price, 'updated_at', updated_at),
-  json_build_object('unit_price', new_price, 'updated_at', new_updated_at), digest
+  json_build_object('unit_price', new_price, 'updated_at', new_updated_at)
 FROM done`},
 		sqlite: []string{`
-INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image, digest)
+INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image)
 SELECT $1, ROW_NUMBER() OVER (), id, 'succeeded', json_object('unit_price', unit_price, 'updated_at', updated_at),
-  json_object('unit_price', (unit_price * 105 + 50) / 100, 'updated_at', '2026-01-01 00:00:00+00:00'),
-  '0123456789abcdef0123456789abcdef'
-FROM items WHERE user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
+  json_object('unit_price', (unit_price * 105 + 50) / 100, 'updated_at', '2026-01-01 00:00:00+00:00')
+FROM items WHERE +user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
 			`UPDATE items SET unit_price = (unit_price * 105 + 50) / 100, updated_at = '2026-01-01 00:00:00+00:00'
-WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
+WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
 	},
 }
 

@@ -16,7 +16,7 @@ func Operations() []quotekit.Operation {
 		},
 		{
 			Name: "update_quote_status", Summary: "Give quotes another status.",
-			Kind: quotekit.OperationUpdate, Table: quotekit.Quotes,
+			Kind: quotekit.OperationUpdate, Table: quotekit.Quotes, Columns: []string{"status"},
 			Options: []quotekit.Option{{
 				Name: "status", Summary: "The new status: " + statusList() + ".",
 				Required: true, Example: `"sent"`,
@@ -38,7 +38,7 @@ func Operations() []quotekit.Operation {
 		},
 		{
 			Name: "update_item_prices", Summary: "Raise or lower the prices of items.",
-			Kind: quotekit.OperationUpdate, Table: quotekit.Items,
+			Kind: quotekit.OperationUpdate, Table: quotekit.Items, Columns: []string{"unit_price"},
 			Options: []quotekit.Option{{
 				Name: "price_adjustment",
 				Summary: "type is percentage or fixed, value a decimal as a string: what to raise a price by, " +

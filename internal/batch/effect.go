@@ -115,12 +115,15 @@ func (p *plan) export(ctx context.Context, tx *store.Tx, items []item) ([]store.
 // change is an update of one row.
 type change struct {
 	item
-	values quotekit.Values
+	update store.Update
 	before store.Image
 }
 
+// columns are those that an update is about.
+func (p *plan) columns() []string { return append(slices.Clone(p.operation.Columns), "updated_at") }
+
 func (p *plan) update(ctx context.Context, tx *store.Tx, items []item) ([]store.ItemResult, error) {
-	rows, err := tx.LockRows(ctx, p.operation.Table, p.work.UserID, idsOf(items))
+	rows, err := tx.LockRows(ctx, p.operation.Table, p.work.UserID, idsOf(items), p.columns()...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,46 +144,33 @@ func (p *plan) update(ctx context.Context, tx *store.Tx, items []item) ([]store.
 			r.Outcome, r.Code, r.Message = quotekit.Skipped, quotekit.ItemUnchanged, "it is so already"
 			results = append(results, r)
 		default:
-			changes = append(changes, change{it, values, image})
+			changes = append(changes, p.change(tx, it, values, image))
 		}
 	}
 	done, err := p.applyChanges(ctx, tx, changes)
 	return append(results, done...), err
 }
 
-// applyChanges writes updates, one statement for all that set the same columns.
-func (p *plan) applyChanges(ctx context.Context, tx *store.Tx, changes []change) ([]store.ItemResult, error) {
-	var results []store.ItemResult
-	for len(changes) > 0 {
-		columns := append(slices.Sorted(maps.Keys(changes[0].values)), "updated_at")
-		var same, others []change
-		for _, c := range changes {
-			if slices.Equal(columns[:len(columns)-1], slices.Sorted(maps.Keys(c.values))) {
-				same = append(same, c)
-			} else {
-				others = append(others, c)
-			}
-		}
-		done, err := p.writeChanges(ctx, tx, columns, same)
-		if err != nil {
-			return nil, err
-		}
-		results, changes = append(results, done...), others
+// change sets all columns of the operation, those that stay as they are as well,
+// so that one statement serves all rows.
+func (p *plan) change(tx *store.Tx, it item, values quotekit.Values, before store.Image) change {
+	all := quotekit.Values{"updated_at": tx.Now}
+	for _, c := range p.operation.Columns {
+		all[c] = before.Value(c)
 	}
-	return results, nil
+	maps.Copy(all, values)
+	return change{it, store.Update{ID: it.id, Values: all}, before}
 }
 
-func (p *plan) writeChanges(ctx context.Context, tx *store.Tx, columns []string, changes []change) ([]store.ItemResult, error) {
-	images := make([]store.Image, len(changes))
-	for i, c := range changes {
-		values := maps.Clone(c.values)
-		values["id"], values["updated_at"] = c.id, tx.Now
-		var err error
-		if images[i], err = store.MakeImage(values); err != nil {
-			return nil, err
-		}
+func (p *plan) applyChanges(ctx context.Context, tx *store.Tx, changes []change) ([]store.ItemResult, error) {
+	if len(changes) == 0 {
+		return nil, nil
 	}
-	rows, err := tx.UpdateRows(ctx, p.operation.Table, p.work.UserID, columns, images)
+	updates := make([]store.Update, len(changes))
+	for i, c := range changes {
+		updates[i] = c.update
+	}
+	rows, err := tx.UpdateRows(ctx, p.operation.Table, p.work.UserID, p.columns(), updates)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +182,7 @@ func (p *plan) writeChanges(ctx context.Context, tx *store.Tx, columns []string,
 			continue
 		}
 		results[i] = succeeded(c.item)
-		results[i].Digest = after.Digest()
-		results[i].Before, results[i].After = c.before.Pick(columns...), after.Pick(columns...)
+		results[i].Before, results[i].After = c.before, after
 	}
 	return results, nil
 }
@@ -237,7 +226,7 @@ func (p *plan) create(ctx context.Context, tx *store.Tx, items []item) ([]store.
 			continue
 		}
 		r := succeeded(it)
-		r.After, r.Digest = images[i], images[i].Digest()
+		r.After = images[i]
 		if p.work.DryRun {
 			r.ItemID = "" // there will be no such row
 		}

@@ -26,6 +26,8 @@ func newCatalog(list []quotekit.Operation) (catalog, error) {
 			return c, fmt.Errorf("table of operations: %s stands twice", o.Name)
 		case o.Prepare == nil && o.Kind != quotekit.OperationDelete:
 			return c, fmt.Errorf("table of operations: %s has no Prepare", o.Name)
+		case o.Kind == quotekit.OperationUpdate && len(o.Columns) == 0:
+			return c, fmt.Errorf("table of operations: %s names no columns", o.Name)
 		case store.ShownColumns(o.Table) == nil:
 			return c, fmt.Errorf("table of operations: %s works on the unknown table %q", o.Name, o.Table)
 		}

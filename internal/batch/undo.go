@@ -107,8 +107,8 @@ func (p *plan) withClients(ctx context.Context, tx *store.Tx, items []item, pare
 
 // unchanged locks the rows of items, and sorts out those that are gone or are
 // not what the parent job made of them.
-func (p *plan) unchanged(ctx context.Context, tx *store.Tx, items []item, parents map[int]store.ItemResult) (kept []item, rows map[string]store.Image, results []store.ItemResult, err error) {
-	rows, err = tx.LockRows(ctx, p.operation.Table, p.work.UserID, idsOf(items))
+func (p *plan) unchanged(ctx context.Context, tx *store.Tx, items []item, parents map[int]store.ItemResult, columns ...string) (kept []item, rows map[string]store.Image, results []store.ItemResult, err error) {
+	rows, err = tx.LockRows(ctx, p.operation.Table, p.work.UserID, idsOf(items), columns...)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -117,7 +117,7 @@ func (p *plan) unchanged(ctx context.Context, tx *store.Tx, items []item, parent
 		switch {
 		case !ok:
 			results = append(results, changedSince(it, "it has been deleted since"))
-		case row.Digest() != parents[it.parent].Digest:
+		case !row.Same(parents[it.parent].After):
 			results = append(results, changedSince(it, "it has been changed since"))
 		default:
 			kept = append(kept, it)
@@ -128,37 +128,27 @@ func (p *plan) unchanged(ctx context.Context, tx *store.Tx, items []item, parent
 
 // revert gives updated columns their old values back.
 func (p *plan) revert(ctx context.Context, tx *store.Tx, items []item, parents map[int]store.ItemResult) ([]store.ItemResult, error) {
-	kept, rows, results, err := p.unchanged(ctx, tx, items, parents)
+	kept, rows, results, err := p.unchanged(ctx, tx, items, parents, p.columns()...)
 	if err != nil || len(kept) == 0 {
 		return results, err
 	}
-	for len(kept) > 0 {
-		columns := parents[kept[0].parent].Before.Columns()
-		var changes []store.Image
-		var same, others []item
-		for _, it := range kept {
-			before := parents[it.parent].Before
-			if slices.Equal(columns, before.Columns()) {
-				same, changes = append(same, it), append(changes, before.WithID(it.id))
-			} else {
-				others = append(others, it)
-			}
+	updates := make([]store.Update, len(kept))
+	for i, it := range kept {
+		updates[i] = store.Update{ID: it.id, Image: parents[it.parent].Before}
+	}
+	after, err := tx.UpdateRows(ctx, p.operation.Table, p.work.UserID, p.columns(), updates)
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range kept {
+		row, ok := after[it.id]
+		if !ok {
+			results = append(results, refusedByDatabase(it))
+			continue
 		}
-		after, err := tx.UpdateRows(ctx, p.operation.Table, p.work.UserID, columns, changes)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range same {
-			row, ok := after[it.id]
-			if !ok {
-				results = append(results, refusedByDatabase(it))
-				continue
-			}
-			r := succeeded(it)
-			r.Before, r.After = rows[it.id].Pick(columns...), row.Pick(columns...)
-			results = append(results, r)
-		}
-		kept = others
+		r := succeeded(it)
+		r.Before, r.After = rows[it.id], row
+		results = append(results, r)
 	}
 	return results, nil
 }

@@ -34,8 +34,6 @@ type appTable struct {
 	name    string
 	columns []string // of ours, sorted; Postgres may have more
 	kinds   map[string]columnKind
-	// image is the whole row as a JSON object, as SQLite makes it.
-	image string
 }
 
 var appTables = map[quotekit.ApplicationTable]*appTable{
@@ -56,22 +54,7 @@ var appTables = map[quotekit.ApplicationTable]*appTable{
 }
 
 func newAppTable(name string, kinds map[string]columnKind) *appTable {
-	t := &appTable{name: name, kinds: kinds, columns: slices.Sorted(maps.Keys(kinds))}
-	parts := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		value := c
-		switch kinds[c] {
-		case moneyColumn:
-			value = decimalText(c, 2)
-		case rateColumn:
-			value = decimalText(c, 4)
-		case jsonColumn:
-			value = "json(" + c + ")"
-		}
-		parts[i] = "'" + c + "', " + value
-	}
-	t.image = "json_object(" + strings.Join(parts, ", ") + ")"
-	return t
+	return &appTable{name: name, kinds: kinds, columns: slices.Sorted(maps.Keys(kinds))}
 }
 
 // decimalText is SQL that writes an integer column of SQLite as the decimal
@@ -82,18 +65,43 @@ func decimalText(column string, scale int) string {
 		column, unit, scale)
 }
 
-// Image is a whole row of the application's tables as a JSON object, with the
-// columns of others, too. It reads alike on both engines.
+// Image is a row of the application's tables, or some columns of one, as a JSON
+// object. It reads alike on both engines. A whole row has the columns of others,
+// too.
 type Image json.RawMessage
 
-// imageOf is SQL for the image of a row of t, whose alias is t.
-func (s *Store) imageOf(t *appTable) string { return s.dialect.imageOf(t) }
+// imageOf is SQL for the image of a row of t, whose alias is t: of the given
+// columns, or of all.
+func (s *Store) imageOf(t *appTable, columns ...string) string {
+	return s.dialect.imageOf(t, columns...)
+}
 
-func (d Dialect) imageOf(t *appTable) string {
-	if d == Postgres {
+func (d Dialect) imageOf(t *appTable, columns ...string) string {
+	if d == Postgres && len(columns) == 0 {
 		return "to_jsonb(t)::TEXT"
 	}
-	return t.image
+	if len(columns) == 0 {
+		columns = t.columns
+	}
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		switch {
+		case d == Postgres:
+			parts[i] = "'" + c + "', t." + quote(c)
+		case t.kinds[c] == moneyColumn:
+			parts[i] = "'" + c + "', " + decimalText(c, 2)
+		case t.kinds[c] == rateColumn:
+			parts[i] = "'" + c + "', " + decimalText(c, 4)
+		case t.kinds[c] == jsonColumn:
+			parts[i] = "'" + c + "', json(" + c + ")"
+		default: // without alias: SQLite knows none in RETURNING
+			parts[i] = "'" + c + "', " + c
+		}
+	}
+	if d == Postgres {
+		return "json_build_object(" + strings.Join(parts, ", ") + ")::TEXT"
+	}
+	return "json_object(" + strings.Join(parts, ", ") + ")"
 }
 
 // decode reads an image into v, a [quotekit.Client], [quotekit.Item] or
@@ -105,56 +113,67 @@ func (i Image) decode(v any) error {
 	return nil
 }
 
-// MakeImage writes values as an image of just these columns.
-func MakeImage(values quotekit.Values) (Image, error) {
-	out := make(map[string]any, len(values))
+// makeImage writes values as an image, in the form that [appTable.bind] and
+// Postgres' json_populate_recordset read.
+func (d Dialect) makeImage(values quotekit.Values) (Image, error) {
+	image := Image("{")
 	for column, v := range values {
+		if len(image) > 1 {
+			image = append(image, ',')
+		}
+		image = fmt.Appendf(image, "%q:", column)
 		switch v := v.(type) {
-		case nil, string, quotekit.Cents, quotekit.Rate, json.RawMessage:
-			out[column] = v
+		case nil:
+			image = append(image, "null"...)
+		case string:
+			text, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			image = append(image, text...)
+		case quotekit.Cents:
+			image = fmt.Appendf(image, `"%s"`, v)
+		case quotekit.Rate: // with all four digits behind the point
+			image = fmt.Appendf(image, `"%d.%04d"`, v/1_0000, v%1_0000)
+		case json.RawMessage:
+			image = append(image, v...)
 		case time.Time:
-			out[column] = quotekit.Timestamp{Time: v}
+			layout := time.RFC3339Nano
+			if d == SQLite {
+				layout = sqliteTime
+			}
+			image = v.UTC().Truncate(time.Microsecond).AppendFormat(append(image, '"'), layout)
+			image = append(image, '"')
 		default:
 			return nil, fmt.Errorf("column %s has a value of type %T", column, v)
 		}
 	}
-	b, err := json.Marshal(out)
-	return b, err
+	return append(image, '}'), nil
 }
 
 // bind makes arguments of the columns of an image, for SQLite. A column that the
 // image lacks is NULL.
 func (t *appTable) bind(image Image, columns []string) ([]any, error) {
-	var raw map[string]json.RawMessage
-	if err := image.decode(&raw); err != nil {
-		return nil, err
-	}
 	args := make([]any, len(columns))
 	for i, c := range columns {
-		v := raw[c]
-		if len(v) == 0 || string(v) == "null" {
+		v := gjson.GetBytes(image, c)
+		if !v.Exists() || v.Type == gjson.Null {
 			continue
 		}
 		var err error
 		switch t.kinds[c] {
 		case moneyColumn:
 			var n quotekit.Cents
-			err = json.Unmarshal(v, &n)
+			n, err = quotekit.ParseCents(v.String())
 			args[i] = int64(n)
 		case rateColumn:
 			var n quotekit.Rate
-			err = json.Unmarshal(v, &n)
+			n, err = quotekit.ParseRate(v.String())
 			args[i] = int64(n)
 		case jsonColumn:
-			args[i] = string(v)
-		case timeColumn:
-			var at quotekit.Timestamp
-			err = json.Unmarshal(v, &at)
-			args[i] = at.Time
-		default:
-			var s string
-			err = json.Unmarshal(v, &s)
-			args[i] = s
+			args[i] = v.Raw
+		default: // a time is the text that the driver writes
+			args[i] = v.Str
 		}
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", c, err)
@@ -206,7 +225,7 @@ func (tx *Tx) InsertRows(ctx context.Context, table quotekit.ApplicationTable, u
 		}
 		ids[i], _ = row["id"].(string)
 		var err error
-		if images[i], err = MakeImage(row); err != nil {
+		if images[i], err = tx.dialect.makeImage(row); err != nil {
 			return nil, err
 		}
 	}

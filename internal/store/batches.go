@@ -188,8 +188,6 @@ type ItemResult struct {
 	Before, After Image
 	// Related are the quotes of a deleted client.
 	Related []string
-	// Digest is that of the row after the change.
-	Digest string
 }
 
 // AdvanceBatch records what became of items, and adds it to the counters of the
@@ -334,10 +332,10 @@ func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemRes
 		}
 		rows[i] = []any{
 			jobID, r.Position, null(r.ItemID), string(r.Outcome), null(string(r.Code)), null(r.Message),
-			null(string(r.Before)), null(string(r.After)), related, null(r.Digest),
+			null(string(r.Before)), null(string(r.After)), related,
 		}
 	}
 	const prefix = `INSERT INTO batch_job_items (job_id, position, item_id, outcome, error_code, error_message,
-  before_image, after_image, related, digest)`
-	return tx.multiRow(ctx, prefix, "", 10, rows, nil)
+  before_image, after_image, related)`
+	return tx.multiRow(ctx, prefix, "", 9, rows, nil)
 }

@@ -1,11 +1,7 @@
 package store
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,24 +16,12 @@ import (
 // statement for a whole chunk, on SQLite some are a loop, and each touches rows
 // of one user only.
 
-// Digest tells whether a row is still what it was.
-func (i Image) Digest() string {
-	sum := sha256.Sum256(i)
-	return hex.EncodeToString(sum[:16])
-}
-
-// Pick returns an image of some columns of i.
-func (i Image) Pick(columns ...string) Image {
-	var picked Image
-	for n, c := range columns {
-		separator := ","
-		if n == 0 {
-			separator = "{"
-		}
-		value := cmp.Or(gjson.GetBytes(i, c).Raw, "null")
-		picked = fmt.Appendf(picked, "%s%q:%s", separator, c, value)
-	}
-	return append(picked, '}')
+// Same reports whether i and j have the same columns with the same values.
+func (i Image) Same(j Image) bool {
+	columns := i.Columns()
+	return slices.Equal(columns, j.Columns()) && !slices.ContainsFunc(columns, func(c string) bool {
+		return gjson.GetBytes(i, c).Raw != gjson.GetBytes(j, c).Raw
+	})
 }
 
 // Columns lists the columns of i, sorted.
@@ -51,9 +35,12 @@ func (i Image) Columns() []string {
 	return columns
 }
 
-// WithID returns i, an image without an id, with the id of its row.
-func (i Image) WithID(id string) Image {
-	return fmt.Appendf(nil, `{"id":%q,%s`, id, bytes.TrimPrefix(i, []byte("{")))
+// Value is the value of a column, to be written again as it is.
+func (i Image) Value(column string) json.RawMessage {
+	if raw := gjson.GetBytes(i, column).Raw; raw != "" {
+		return json.RawMessage(raw)
+	}
+	return json.RawMessage("null")
 }
 
 // among is SQL for "column is one of the ids of this argument": one text
@@ -63,6 +50,15 @@ func (d Dialect) among(column, placeholder string) string {
 		return column + " = ANY(" + placeholder + "::UUID[])"
 	}
 	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
+}
+
+// owned is SQL for "the row is this user's", of a query that names its rows. The
+// plus keeps SQLite from looking through all rows of the user instead.
+func (d Dialect) owned(column, placeholder string) string {
+	if d == SQLite {
+		column = "+" + column
+	}
+	return column + " = " + placeholder
 }
 
 // idsArgument is the argument of among.
@@ -94,20 +90,21 @@ func (tx *Tx) images(ctx context.Context, text string, args ...any) (map[string]
 	return found, tx.returning(ctx, text, scanImages(found), args...)
 }
 
-// LockRows reads the rows of a user that have one of the ids, and keeps others
-// from changing them until the transaction ends.
-func (tx *Tx) LockRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
-	return tx.readRows(ctx, table, userID, ids, tx.dialect.locking())
+// LockRows reads the rows of a user that have one of the ids, whole or only some
+// columns, and keeps others from changing them until the transaction ends.
+func (tx *Tx) LockRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string, columns ...string) (map[string]Image, error) {
+	return tx.readRows(ctx, table, userID, ids, columns, tx.dialect.locking())
 }
 
-// ReadRows reads the rows of a user that have one of the ids.
-func (tx *Tx) ReadRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
-	return tx.readRows(ctx, table, userID, ids, "")
+// ReadRows is [Tx.LockRows] without the lock.
+func (tx *Tx) ReadRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string, columns ...string) (map[string]Image, error) {
+	return tx.readRows(ctx, table, userID, ids, columns, "")
 }
 
-func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string, locking string) (map[string]Image, error) {
+func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids, columns []string, locking string) (map[string]Image, error) {
 	t, d := appTables[table], tx.dialect
-	text := fmt.Sprintf("SELECT t.id, %s FROM %s AS t WHERE t.user_id = $1 AND %s%s", d.imageOf(t), t.name, d.among("t.id", "$2"), locking)
+	text := fmt.Sprintf("SELECT t.id, %s FROM %s AS t WHERE %s AND %s%s",
+		d.imageOf(t, columns...), t.name, d.owned("t.user_id", "$1"), d.among("t.id", "$2"), locking)
 	return tx.images(ctx, text, userID, d.idsArgument(ids))
 }
 
@@ -115,52 +112,70 @@ func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, use
 // what they were.
 func (tx *Tx) DeleteRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
 	t, d := appTables[table], tx.dialect
-	text := fmt.Sprintf("DELETE FROM %s AS t WHERE user_id = $1 AND %s RETURNING id, %s", t.name, d.among("id", "$2"), d.imageOf(t))
+	text := fmt.Sprintf("DELETE FROM %s AS t WHERE %s AND %s RETURNING id, %s",
+		t.name, d.owned("user_id", "$1"), d.among("id", "$2"), d.imageOf(t))
 	return tx.images(ctx, text, userID, d.idsArgument(ids))
 }
 
-// UpdateRows sets columns of rows of a user, each to its own values, and returns
-// what the rows have become. Every change has a value for each of the columns,
-// and its row's id.
-func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, userID string, columns []string, changes []Image) (map[string]Image, error) {
-	t, d := appTables[table], tx.dialect
-	set := make([]string, len(columns))
-	if d == SQLite {
-		for i, c := range columns {
-			set[i] = fmt.Sprintf("%s = $%d", quote(c), i+1)
-		}
-		text := fmt.Sprintf("UPDATE %s AS t SET %s WHERE id = $%d AND user_id = $%d RETURNING id, %s",
-			t.name, strings.Join(set, ", "), len(columns)+1, len(columns)+2, d.imageOf(t))
-		return tx.updateEach(ctx, t, text, userID, columns, changes)
-	}
-	for i, c := range columns {
-		set[i] = quote(c) + " = v." + quote(c)
-	}
-	text := fmt.Sprintf("UPDATE %[1]s AS t SET %[2]s FROM json_populate_recordset(NULL::%[1]s, $1::JSON) AS v "+
-		"WHERE t.id = v.id AND t.user_id = $2 RETURNING t.id, %[3]s", t.name, strings.Join(set, ", "), d.imageOf(t))
-	return tx.images(ctx, text, imageArray(changes), userID)
+// Update is a change of a row: new values of columns, in the place of old ones.
+type Update struct {
+	ID     string
+	Values quotekit.Values
+	// Image has the values instead, if they come from an image.
+	Image Image
 }
 
-func (tx *Tx) updateEach(ctx context.Context, t *appTable, text, userID string, columns []string, changes []Image) (map[string]Image, error) {
-	updated := map[string]Image{}
-	stmt, err := tx.prepared(ctx, text)
-	if err != nil {
-		return nil, err
+// UpdateRows sets columns of rows of a user, each to its own values, and returns
+// these columns as they are afterwards: a trigger of the application may have
+// had a say. Every update has a value for each of the columns.
+func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
+	t, d := appTables[table], tx.dialect
+	var rows strings.Builder
+	for i, u := range updates {
+		image := u.Image
+		if image == nil {
+			var err error
+			if image, err = d.makeImage(u.Values); err != nil {
+				return nil, err
+			}
+		}
+		separator := ","
+		if i == 0 {
+			separator = "["
+		}
+		fmt.Fprintf(&rows, `%s{"id":%q,%s`, separator, u.ID, image[1:])
 	}
-	for _, change := range changes {
-		args, err := t.bind(change, append(slices.Clone(columns), "id"))
-		if err != nil {
-			return nil, err
-		}
-		rows, err := stmt.QueryContext(context.WithoutCancel(ctx), append(args, userID)...)
-		if err != nil {
-			return nil, err
-		}
-		if err := scanRows(rows, scanImages(updated)); err != nil {
-			return nil, err
-		}
+	rows.WriteByte(']')
+	set := make([]string, len(columns))
+	for i, c := range columns {
+		set[i] = quote(c) + " = " + d.valueOf(t, c)
 	}
-	return updated, nil
+	from, id := "json_populate_recordset(NULL::"+t.name+", $1::JSON)", "v.id"
+	if d == SQLite {
+		from, id = "json_each($1)", "v.value ->> 'id'"
+	}
+	returned := "t.id"
+	if d == SQLite {
+		returned = "id"
+	}
+	text := fmt.Sprintf("UPDATE %s AS t SET %s FROM %s AS v WHERE t.id = %s AND %s RETURNING %s, %s",
+		t.name, strings.Join(set, ", "), from, id, d.owned("t.user_id", "$2"), returned, d.imageOf(t, columns...))
+	return tx.images(ctx, text, rows.String(), userID)
+}
+
+// valueOf is SQL for a column of an image that stands in a row v.
+func (d Dialect) valueOf(t *appTable, column string) string {
+	if d == Postgres {
+		return "v." + quote(column)
+	}
+	value := "v.value ->> '" + column + "'"
+	switch t.kinds[column] {
+	case moneyColumn, rateColumn: // images have all digits behind the point
+		return "CAST(REPLACE(" + value + ", '.', '') AS INTEGER)"
+	case jsonColumn:
+		return "v.value -> '" + column + "'"
+	}
+	return value
 }
 
 // RestoreRows puts deleted rows of a user back as they were, columns of others
@@ -203,7 +218,7 @@ func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []strin
 	d := tx.dialect
 	links := map[string][]string{}
 	var quotes []string
-	text := `SELECT t.client_id, t.id FROM quotes AS t WHERE t.user_id = $1 AND ` + d.among("t.client_id", "$2") +
+	text := `SELECT t.client_id, t.id FROM quotes AS t WHERE ` + d.owned("t.user_id", "$1") + ` AND ` + d.among("t.client_id", "$2") +
 		` ORDER BY t.id` + d.locking()
 	err := tx.pairs(ctx, text, func(client, quote string) {
 		links[client] = append(links[client], quote)
@@ -212,21 +227,23 @@ func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []strin
 	if err != nil || len(quotes) == 0 {
 		return nil, err
 	}
-	unlink := `UPDATE quotes SET client_id = NULL WHERE user_id = $1 AND ` + d.among("id", "$2")
+	unlink := `UPDATE quotes SET client_id = NULL WHERE ` + d.owned("user_id", "$1") + ` AND ` + d.among("id", "$2")
 	return links, tx.run(ctx, unlink, userID, d.idsArgument(quotes))
 }
 
 // LinkQuotes is the inverse of [Tx.UnlinkQuotes]. Quotes that are gone, or have
 // another client by now, are left alone.
 func (tx *Tx) LinkQuotes(ctx context.Context, userID, clientID string, quoteIDs []string) error {
-	text := `UPDATE quotes SET client_id = $1 WHERE user_id = $2 AND client_id IS NULL AND ` + tx.dialect.among("id", "$3")
+	text := `UPDATE quotes SET client_id = $1 WHERE ` + tx.dialect.owned("user_id", "$2") +
+		` AND client_id IS NULL AND ` + tx.dialect.among("id", "$3")
 	return tx.run(ctx, text, clientID, userID, tx.dialect.idsArgument(quoteIDs))
 }
 
 // UsedClients returns which of the clients have quotes.
 func (tx *Tx) UsedClients(ctx context.Context, userID string, clientIDs []string) (map[string]bool, error) {
 	used := map[string]bool{}
-	text := `SELECT DISTINCT client_id, client_id FROM quotes WHERE user_id = $1 AND ` + tx.dialect.among("client_id", "$2")
+	text := `SELECT DISTINCT client_id, client_id FROM quotes WHERE ` + tx.dialect.owned("user_id", "$1") +
+		` AND ` + tx.dialect.among("client_id", "$2")
 	err := tx.pairs(ctx, text, func(client, _ string) { used[client] = true }, userID, tx.dialect.idsArgument(clientIDs))
 	return used, err
 }

@@ -178,7 +178,7 @@ func (tx *Tx) ParentItems(ctx context.Context, userID, jobID string, from, to in
 const selectItems = `
 SELECT i.position, COALESCE(CAST(i.item_id AS TEXT), ''), i.outcome, COALESCE(i.error_code, ''), COALESCE(i.error_message, ''),
   COALESCE(CAST(i.before_image AS TEXT), ''), COALESCE(CAST(i.after_image AS TEXT), ''),
-  COALESCE(CAST(i.related AS TEXT), ''), COALESCE(i.digest, '')
+  COALESCE(CAST(i.related AS TEXT), '')
 FROM batch_job_items AS i
 JOIN batch_jobs AS j ON j.id = i.job_id`
 
@@ -187,7 +187,7 @@ func scanItem(r row) (ItemResult, error) {
 		item                   ItemResult
 		before, after, related string
 	)
-	err := r.Scan(&item.Position, &item.ItemID, &item.Outcome, &item.Code, &item.Message, &before, &after, &related, &item.Digest)
+	err := r.Scan(&item.Position, &item.ItemID, &item.Outcome, &item.Code, &item.Message, &before, &after, &related)
 	if err == nil && related != "" {
 		err = json.Unmarshal([]byte(related), &item.Related)
 	}

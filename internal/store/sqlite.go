@@ -74,6 +74,9 @@ func openSQLitePools(ctx context.Context, path string, readers int) (writer, rea
 	return writer, reader, nil
 }
 
+// sqliteTime is how the driver writes a time (_time_format=sqlite).
+const sqliteTime = "2006-01-02 15:04:05.999999999-07:00"
+
 // sqliteDSN makes an URI file name, so that ?, # and % in a path are only
 // characters. Times are written and read as UTC text that sorts by time.
 func sqliteDSN(path string, pragmas ...string) string {

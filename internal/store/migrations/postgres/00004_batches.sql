@@ -33,7 +33,6 @@ CREATE TABLE IF NOT EXISTS batch_job_items (
   before_image JSON,
   after_image JSON,
   related JSON,
-  digest TEXT,
   PRIMARY KEY (job_id, position)
 );
 

@@ -30,6 +30,5 @@ CREATE TABLE batch_job_items (
   before_image TEXT,
   after_image TEXT,
   related TEXT,
-  digest TEXT,
   PRIMARY KEY (job_id, position)
 ) WITHOUT ROWID;
