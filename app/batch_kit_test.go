@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/quotekit/quotekit/app"
 	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/operations"
 )
 
 // batchConfig is a service that knows users.
@@ -326,4 +330,113 @@ func (u *user) listen(jobID string, each func(event), headers ...string) error {
 		}
 	}
 	return lines.Err()
+}
+
+// wantOutcomes checks what became of the items of a job, in short, and its counters.
+func (u *user) wantOutcomes(j batch.Job, want ...string) {
+	u.t.Helper()
+	u.checkSums(j)
+	if got := u.outcomes(j.ID); !slices.Equal(got, want) {
+		u.t.Errorf("%s: got %q, want %q", j.Operation, got, want)
+	}
+}
+
+// idsOf are the ids of a job's rows, "" where there is none.
+func idsOf(results []batch.Result) []string {
+	ids := make([]string, len(results))
+	for i, r := range results {
+		if r.ItemID != nil {
+			ids[i] = *r.ItemID
+		}
+	}
+	return ids
+}
+
+// clients inserts n clients.
+func (s *service) clients(u *user, n int) []string {
+	s.t.Helper()
+	rows := make([]quotekit.Values, n)
+	for i := range rows {
+		rows[i] = quotekit.Values{"name": fmt.Sprintf("Client %d", i), "email": fmt.Sprintf("c%d@example.com", i), "notes": "n"}
+	}
+	return s.rows(u, quotekit.Clients, rows...)
+}
+
+// jobRows are all rows that jobs have left.
+func (s *service) jobRows() []string {
+	s.t.Helper()
+	var all []string
+	for _, table := range []string{"batch_jobs", "batch_job_inputs", "batch_job_items"} {
+		for _, line := range s.query("SELECT * FROM " + table) {
+			all = append(all, table+": "+line)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// barrier makes update_quote_status wait at some quotes, in the middle of a chunk.
+type barrier struct {
+	numbers []string
+	reached chan struct{} // has one for each quote that waits
+	opened  chan struct{}
+	once    sync.Once
+}
+
+// newBarrier waits at quotes of these numbers until it is opened, or the test ends.
+func newBarrier(numbers ...string) *barrier {
+	return &barrier{numbers: numbers, reached: make(chan struct{}, 100), opened: make(chan struct{})}
+}
+
+func (b *barrier) open() { b.once.Do(func() { close(b.opened) }) }
+
+func (b *barrier) operations() []quotekit.Operation {
+	list := operations.Operations()
+	for i, o := range list {
+		if o.Name != "update_quote_status" {
+			continue
+		}
+		list[i].Prepare = func(options map[string]json.RawMessage) (quotekit.Step, []quotekit.FieldError) {
+			step, problems := o.Prepare(options)
+			update := step.Update
+			step.Update = func(r quotekit.Record) (quotekit.Values, *quotekit.ItemError) {
+				if slices.Contains(b.numbers, r.Text("quote_number")) {
+					b.reached <- struct{}{}
+					<-b.opened
+				}
+				return update(r)
+			}
+			return step, problems
+		}
+	}
+	return list
+}
+
+// mustStartGated runs a service that works on one chunk of ten at a time.
+func mustStartGated(t testing.TB, url string, b *barrier) *service {
+	t.Helper()
+	c := batchConfig(url)
+	c.BatchChunkSize, c.BatchConcurrency = 10, 1
+	s := mustStartWith(t, c, app.Options{Operations: b.operations()})
+	t.Cleanup(b.open) // before the service stops
+	return s
+}
+
+// status are the options of update_quote_status.
+func status(s string) map[string]any { return map[string]any{"status": s} }
+
+// mustWrite runs statements as the application would.
+func mustWrite(t testing.TB, s *service, statements ...string) {
+	t.Helper()
+	err := s.Store().WithTx(t.Context(), func(tx *store.Tx) error {
+		for _, text := range statements {
+			if _, err := tx.ExecContext(t.Context(), text); err != nil {
+				return fmt.Errorf("%s: %w", text, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
