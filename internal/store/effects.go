@@ -52,14 +52,10 @@ func (d Dialect) among(column, placeholder string) string {
 	return column + " IN (SELECT value FROM json_each(" + placeholder + "))"
 }
 
-// owned is SQL for "the row is this user's", of a query that names its rows. The
-// plus keeps SQLite from looking through all rows of the user instead.
-func (d Dialect) owned(column, placeholder string) string {
-	if d == SQLite {
-		column = "+" + column
-	}
-	return column + " = " + placeholder
-}
+// owned is SQL for "the row is this user's", of a query that names its rows. It
+// is written so that no index serves it: a planner that takes a user for one of
+// many with few rows would else look through all rows of the user.
+func owned(column, placeholder string) string { return "(" + column + " = " + placeholder + ") IS TRUE" }
 
 // idsArgument is the argument of among.
 func (d Dialect) idsArgument(ids []string) string {
@@ -104,7 +100,7 @@ func (tx *Tx) ReadRows(ctx context.Context, table quotekit.ApplicationTable, use
 func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids, columns []string, locking string) (map[string]Image, error) {
 	t, d := appTables[table], tx.dialect
 	text := fmt.Sprintf("SELECT t.id, %s FROM %s AS t WHERE %s AND %s%s",
-		d.imageOf(t, columns...), t.name, d.owned("t.user_id", "$1"), d.among("t.id", "$2"), locking)
+		d.imageOf(t, columns...), t.name, owned("t.user_id", "$1"), d.among("t.id", "$2"), locking)
 	return tx.images(ctx, text, userID, d.idsArgument(ids))
 }
 
@@ -113,7 +109,7 @@ func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, use
 func (tx *Tx) DeleteRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
 	t, d := appTables[table], tx.dialect
 	text := fmt.Sprintf("DELETE FROM %s AS t WHERE %s AND %s RETURNING id, %s",
-		t.name, d.owned("user_id", "$1"), d.among("id", "$2"), d.imageOf(t))
+		t.name, owned("user_id", "$1"), d.among("id", "$2"), d.imageOf(t))
 	return tx.images(ctx, text, userID, d.idsArgument(ids))
 }
 
@@ -153,15 +149,15 @@ func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, u
 		set[i] = quote(c) + " = " + d.valueOf(t, c)
 	}
 	if d == SQLite {
-		text := fmt.Sprintf("UPDATE %s AS t SET %s FROM json_each($1) AS v WHERE t.id = v.value ->> 'id' AND +t.user_id = $2 RETURNING id, %s",
-			t.name, strings.Join(set, ", "), d.imageOf(t, columns...))
+		text := fmt.Sprintf("UPDATE %s AS t SET %s FROM json_each($1) AS v WHERE t.id = v.value ->> 'id' AND %s RETURNING id, %s",
+			t.name, strings.Join(set, ", "), owned("t.user_id", "$2"), d.imageOf(t, columns...))
 		return tx.images(ctx, text, rows.String(), userID)
 	}
 	// The list of ids is there for the planner, which takes the rows of a function
 	// for a thousand, and would read the whole table for them.
 	text := fmt.Sprintf("UPDATE %[1]s AS t SET %[2]s FROM json_populate_recordset(NULL::%[1]s, $1::JSON) AS v "+
-		"WHERE t.id = v.id AND t.user_id = $2 AND %[3]s RETURNING t.id, %[4]s",
-		t.name, strings.Join(set, ", "), d.among("t.id", "$3"), d.imageOf(t, columns...))
+		"WHERE t.id = v.id AND %[3]s AND %[4]s RETURNING t.id, %[5]s",
+		t.name, strings.Join(set, ", "), owned("t.user_id", "$2"), d.among("t.id", "$3"), d.imageOf(t, columns...))
 	return tx.images(ctx, text, rows.String(), userID, d.idsArgument(ids))
 }
 
@@ -220,7 +216,7 @@ func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []strin
 	d := tx.dialect
 	links := map[string][]string{}
 	var quotes []string
-	text := `SELECT t.client_id, t.id FROM quotes AS t WHERE ` + d.owned("t.user_id", "$1") + ` AND ` + d.among("t.client_id", "$2") +
+	text := `SELECT t.client_id, t.id FROM quotes AS t WHERE ` + owned("t.user_id", "$1") + ` AND ` + d.among("t.client_id", "$2") +
 		` ORDER BY t.id` + d.locking()
 	err := tx.pairs(ctx, text, func(client, quote string) {
 		links[client] = append(links[client], quote)
@@ -229,14 +225,14 @@ func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []strin
 	if err != nil || len(quotes) == 0 {
 		return nil, err
 	}
-	unlink := `UPDATE quotes SET client_id = NULL WHERE ` + d.owned("user_id", "$1") + ` AND ` + d.among("id", "$2")
+	unlink := `UPDATE quotes SET client_id = NULL WHERE ` + owned("user_id", "$1") + ` AND ` + d.among("id", "$2")
 	return links, tx.run(ctx, unlink, userID, d.idsArgument(quotes))
 }
 
 // LinkQuotes is the inverse of [Tx.UnlinkQuotes]. Quotes that are gone, or have
 // another client by now, are left alone.
 func (tx *Tx) LinkQuotes(ctx context.Context, userID, clientID string, quoteIDs []string) error {
-	text := `UPDATE quotes SET client_id = $1 WHERE ` + tx.dialect.owned("user_id", "$2") +
+	text := `UPDATE quotes SET client_id = $1 WHERE ` + owned("user_id", "$2") +
 		` AND client_id IS NULL AND ` + tx.dialect.among("id", "$3")
 	return tx.run(ctx, text, clientID, userID, tx.dialect.idsArgument(quoteIDs))
 }
@@ -244,7 +240,7 @@ func (tx *Tx) LinkQuotes(ctx context.Context, userID, clientID string, quoteIDs 
 // UsedClients returns which of the clients have quotes.
 func (tx *Tx) UsedClients(ctx context.Context, userID string, clientIDs []string) (map[string]bool, error) {
 	used := map[string]bool{}
-	text := `SELECT DISTINCT client_id, client_id FROM quotes WHERE ` + tx.dialect.owned("user_id", "$1") +
+	text := `SELECT DISTINCT client_id, client_id FROM quotes WHERE ` + owned("user_id", "$1") +
 		` AND ` + tx.dialect.among("client_id", "$2")
 	err := tx.pairs(ctx, text, func(client, _ string) { used[client] = true }, userID, tx.dialect.idsArgument(clientIDs))
 	return used, err
