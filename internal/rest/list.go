@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -117,6 +118,9 @@ func names(params []Param) string {
 
 // check says what is wrong with a value of p, or nothing.
 func (p Param) check(value string) string {
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return "want text in UTF-8, without U+0000"
+	}
 	if allowed := p.values(); allowed != nil && !slices.Contains(allowed, value) {
 		return "want one of " + strings.Join(allowed, ", ")
 	}

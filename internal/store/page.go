@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/quotekit/quotekit"
 )
 
@@ -43,11 +45,13 @@ func (p Page) position() (*position, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	at := new(position)
-	if err != nil || json.Unmarshal(b, at) != nil {
-		return nil, quotekit.Errorf(quotekit.EInvalid, "the cursor is none of ours")
+	if err != nil || json.Unmarshal(b, at) != nil || strings.ContainsRune(at.ID, 0) {
+		return nil, errCursor
 	}
 	return at, nil
 }
+
+var errCursor = quotekit.Errorf(quotekit.EInvalid, "the cursor is none of ours")
 
 func (p position) cursor() string {
 	b, err := json.Marshal(p)
@@ -88,6 +92,10 @@ func (f *filter) page(p Page, at, id string) (end string, limit int, err error) 
 	after, err := p.position()
 	if err != nil {
 		return "", 0, err
+	}
+	// Columns of this name are UUIDs, which Postgres compares with no other text.
+	if after != nil && (id == "id" || strings.HasSuffix(id, ".id")) && uuid.Validate(after.ID) != nil {
+		return "", 0, errCursor
 	}
 	if after != nil {
 		f.add("("+at+" < %s OR ("+at+" = %s AND "+id+" < %s))", after.At, after.At, after.ID)
