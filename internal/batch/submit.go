@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -54,7 +55,12 @@ func (s *Service) Submit(ctx context.Context, c Caller, body []byte) (job store.
 // read checks the body of a request.
 func (s *Service) read(body []byte) (request, error) {
 	var members map[string]jsontext.Value
-	if err := jsonv2.Unmarshal(body, &members); err != nil {
+	if !utf8.Valid(body) {
+		return request{}, rest.Invalid(rest.FieldError{Location: "body", Message: "not JSON: it is not UTF-8"})
+	}
+	// What is left of invalid text are escapes of half a surrogate pair. Where
+	// they stand in an object to create, they are that item's failure alone.
+	if err := jsonv2.Unmarshal(body, &members, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return request{}, rest.Invalid(rest.FieldError{Location: "body", Message: describeSyntax(body, err)})
 	}
 	var errs []rest.FieldError
@@ -98,7 +104,7 @@ type wrongFunc func(location, format string, args ...any)
 // describeSyntax says what is wrong with a body that cannot be read, without the
 // name of a Go type.
 func describeSyntax(body []byte, err error) string {
-	if jsontext.Value(body).IsValid() {
+	if jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true)) {
 		return "want an object; got " + jsonKind(body)
 	}
 	var syntax *jsontext.SyntacticError
