@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/quotekit/quotekit"
@@ -122,7 +124,9 @@ func submitted() rest.Answers {
 	replayed := rest.Param{Name: "Idempotency-Replayed", Doc: "`true` if the job was there already."}
 	location := rest.Param{Name: "Location", Doc: "The URL of the job.", Required: true}
 	return rest.Answers{
-		http.StatusAccepted: {Doc: "The job.", JSON: Job{}, Headers: []rest.Param{location, replayed}},
+		http.StatusAccepted: {Doc: "The job.", JSON: Job{}, Headers: []rest.Param{location, replayed, {
+			Name: "Retry-After", Doc: "Seconds until a look at the job may show something new.", Type: 0, Required: true,
+		}}},
 		http.StatusOK: {
 			Doc: "The finished job, waited for.", JSON: Job{},
 			Headers: []rest.Param{location, replayed, {Name: "Preference-Applied", Doc: "`wait=N`", Required: true}},
@@ -170,7 +174,7 @@ func (s *Service) UndoJob() rest.Endpoint {
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
 		},
-		Handler: s.again(func(r *http.Request, c Caller, body Repeat) (store.BatchJob, bool, error) {
+		Handler: s.again(true, func(r *http.Request, c Caller, body Repeat) (store.BatchJob, bool, error) {
 			return s.Undo(r.Context(), c, r.PathValue("id"), body.DryRun)
 		}),
 	}
@@ -185,13 +189,15 @@ func (s *Service) RetryFailedJob() rest.Endpoint {
 			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
 		},
-		Handler: s.again(func(r *http.Request, c Caller, _ Repeat) (store.BatchJob, bool, error) {
+		Handler: s.again(false, func(r *http.Request, c Caller, _ Repeat) (store.BatchJob, bool, error) {
 			return s.RetryFailed(r.Context(), c, r.PathValue("id"))
 		}),
 	}
 }
 
-func (s *Service) again(submit func(*http.Request, Caller, Repeat) (store.BatchJob, bool, error)) http.Handler {
+// again is the handler of what makes a job of another one. dryRuns says whether
+// the caller decides if it is a dry run.
+func (s *Service) again(dryRuns bool, submit func(*http.Request, Caller, Repeat) (store.BatchJob, bool, error)) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		c, err := callerOf(r)
 		if err != nil {
@@ -203,7 +209,7 @@ func (s *Service) again(submit func(*http.Request, Caller, Repeat) (store.BatchJ
 		}
 		var again Repeat
 		if len(strings.TrimSpace(string(body))) > 0 {
-			if again, err = readRepeat(body); err != nil {
+			if again, err = readRepeat(body, dryRuns); err != nil {
 				return err
 			}
 		}
@@ -356,11 +362,15 @@ func (s *Service) jobOf(r *http.Request) (store.BatchJob, error) {
 	return s.store.BatchJob(r.Context(), rest.ActorFrom(r.Context()).UserID, r.PathValue("id"))
 }
 
-// checkID answers an id that is no UUID like one that is no job.
+// checkID answers an id that is no UUID like one that is no job. From here on
+// the id of the URL is in lower case, as it is stored.
 func checkID(r *http.Request) error {
-	if id := r.PathValue("id"); uuid.Validate(id) != nil || len(id) != 36 {
+	id := r.PathValue("id")
+	parsed, err := uuid.Parse(id)
+	if err != nil || len(id) != 36 {
 		return quotekit.Errorf(quotekit.ENotFound, "there is no batch job %s", clip(id))
 	}
+	r.SetPathValue("id", parsed.String())
 	return nil
 }
 
@@ -396,12 +406,23 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-func readRepeat(body []byte) (Repeat, error) {
-	var again Repeat
-	dec := json.NewDecoder(strings.NewReader(string(body)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&again); err != nil || dec.More() {
+// readRepeat reads the body of an undo, as strictly as that of a new job: who
+// asks for less than the whole must not get it for a typing mistake. An act
+// without a dry run of its own takes nothing but an empty object.
+func readRepeat(body []byte, dryRuns bool) (again Repeat, err error) {
+	var members map[string]jsontext.Value
+	wrong := jsonv2.Unmarshal(body, &members) != nil || members == nil
+	for name, value := range members {
+		if name != "dry_run" || !dryRuns || (value.Kind() != 't' && value.Kind() != 'f') {
+			wrong = true
+		}
+		again.DryRun = value.Kind() == 't'
+	}
+	if wrong && dryRuns {
 		return again, rest.Invalid(rest.FieldError{Location: "body", Message: `want nothing, or {"dry_run": true}`})
+	}
+	if wrong {
+		return again, rest.Invalid(rest.FieldError{Location: "body", Message: "want nothing: the job is repeated as it was"})
 	}
 	return again, nil
 }
