@@ -48,9 +48,11 @@ type Runner struct {
 	watchers  *watchers
 	owner     string
 	chunkSize int
-	workers   int
-	now       func() time.Time
-	logger    *slog.Logger
+	// workers is how many transactions run side by side, and unitsPerTx how many
+	// units one of them may hold.
+	workers, unitsPerTx int
+	now                 func() time.Time
+	logger              *slog.Logger
 
 	kick    chan struct{} // asks for a sweep at once
 	stop    context.CancelFunc
@@ -68,7 +70,7 @@ func (r *Runner) start() {
 				if !ok {
 					return
 				}
-				r.schedule.done(u.run, r.execute(ctx, u)...)
+				r.execute(ctx, append(r.schedule.more(r.unitsPerTx-1), u))
 			}
 		})
 	}
@@ -143,9 +145,17 @@ func (r *Runner) claim(ctx context.Context, id string, force bool) error {
 	var fence int64
 	var ok bool
 	err := r.store.WithTx(ctx, func(tx *store.Tx) (err error) {
+		// A process that was paused just before a commit has the row locked, maybe for
+		// long. Whoever waited for it would not renew its own leases.
+		if err := tx.BoundLockWait(ctx, lockWaitAlone); err != nil {
+			return err
+		}
 		fence, ok, err = tx.ClaimBatch(ctx, id, r.owner, force)
 		return err
 	})
+	if store.IsLockTimeout(err) {
+		return nil // the next sweep tries again
+	}
 	if err != nil || !ok {
 		return err
 	}
@@ -196,28 +206,54 @@ func (r *Runner) fail(ctx context.Context, work store.BatchWork, ids []string, f
 		return err
 	})
 	if err == nil {
-		r.schedule.drop(work.ID)
 		r.watchers.tell(work.ID)
 	}
 	return err
 }
 
-// execute works on a unit once, and returns what is left to be done later.
-func (r *Runner) execute(ctx context.Context, u unit) (left []unit) {
-	if u.tries > 0 {
-		var err error
-		if u, err = r.refresh(ctx, u); err != nil {
-			return r.later(u)
-		}
-		if len(u.items) == 0 {
-			return nil
+// execute works on units once, and gives back what is left to be done later.
+func (r *Runner) execute(ctx context.Context, units []unit) {
+	open := units[:0]
+	for _, u := range units {
+		left, ok := r.ready(ctx, &u)
+		if ok {
+			open = append(open, u)
+		} else {
+			r.schedule.done(u.run, left...)
 		}
 	}
-	err := r.attempt(ctx, u)
+	if len(open) == 0 {
+		return
+	}
+	for i, err := range r.attempt(ctx, open) {
+		u := open[i]
+		r.schedule.done(u.run, r.conclude(ctx, u, err)...)
+		if err == nil {
+			r.watchers.tell(u.run.work.ID)
+		}
+	}
+}
+
+// ready looks at a unit that was tried before. Without ok it is not to be tried
+// now, and left is what remains of it.
+func (r *Runner) ready(ctx context.Context, u *unit) (left []unit, ok bool) {
+	if u.tries == 0 {
+		return nil, true
+	}
+	fresh, err := r.refresh(ctx, *u)
+	if err != nil {
+		return r.later(*u), false
+	}
+	*u = fresh
+	return nil, len(u.items) > 0
+}
+
+// conclude decides what an attempt's error means for a unit, and returns what is
+// left to be done of it.
+func (r *Runner) conclude(ctx context.Context, u unit, err error) (left []unit) {
 	class := store.Classify(err)
 	switch {
 	case err == nil:
-		r.watchers.tell(u.run.work.ID)
 		return nil
 	case errors.Is(err, errFenced):
 		r.schedule.drop(u.run.work.ID)
@@ -241,39 +277,62 @@ func (r *Runner) execute(ctx context.Context, u unit) (left []unit) {
 	return nil
 }
 
-// attempt is the transaction of a unit. A stop lets it end.
-func (r *Runner) attempt(ctx context.Context, u unit) error {
+// attempt is a transaction of units, and returns the error of each. Of several,
+// each stands behind a savepoint, so that one is not lost for another. A stop
+// lets the transaction end.
+func (r *Runner) attempt(ctx context.Context, units []unit) []error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	defer cancel()
+	errs := make([]error, len(units))
+	err := r.store.WithTx(ctx, func(tx *store.Tx) error {
+		if len(units) == 1 {
+			return r.work(ctx, tx, units[0])
+		}
+		for i, u := range units {
+			var err error
+			if errs[i], err = tx.Separately(ctx, func() error { return r.work(ctx, tx, u) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+	return errs
+}
+
+// work is what a unit does in its transaction.
+func (r *Runner) work(ctx context.Context, tx *store.Tx, u unit) error {
 	p := u.run.plan
 	wait := lockWait
 	if len(u.items) == 1 {
 		wait = lockWaitAlone
 	}
-	return r.store.WithTx(ctx, func(tx *store.Tx) error {
-		if err := tx.BoundLockWait(ctx, wait); err != nil {
-			return err
-		}
-		var results []store.ItemResult
-		work := func() (err error) {
-			results, err = p.effect(ctx, tx, u.items)
-			return err
-		}
-		var err error
-		if p.work.DryRun {
-			err = tx.Tentatively(ctx, work)
-		} else {
-			err = work()
-		}
-		if err != nil {
-			return err
-		}
-		ours, err := tx.AdvanceBatch(ctx, p.work.ID, u.run.fence, results)
-		if err == nil && !ours {
-			return errFenced
-		}
+	if err := tx.BoundLockWait(ctx, wait); err != nil {
 		return err
-	})
+	}
+	var results []store.ItemResult
+	effect := func() (err error) {
+		results, err = p.effect(ctx, tx, u.items)
+		return err
+	}
+	var err error
+	if p.work.DryRun {
+		err = tx.Tentatively(ctx, effect)
+	} else {
+		err = effect()
+	}
+	if err != nil {
+		return err
+	}
+	ours, err := tx.AdvanceBatch(ctx, p.work.ID, u.run.fence, results)
+	if err == nil && !ours {
+		return errFenced
+	}
+	return err
 }
 
 // isolate finds out which item it is that the database refuses: the unit is
@@ -301,7 +360,7 @@ func (r *Runner) refresh(ctx context.Context, u unit) (unit, error) {
 		return u, err
 	}
 	if work.Fence != u.run.fence || work.Status != quotekit.BatchProcessing {
-		r.schedule.drop(u.run.work.ID)
+		r.schedule.abandon(u.run)
 		u.items = nil
 		return u, nil
 	}

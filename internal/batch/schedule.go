@@ -67,7 +67,7 @@ func (s *schedule) add(r *run) bool {
 	return true
 }
 
-// next waits for a unit whose turn it is. It returns false when the schedule is
+// next waits for the unit whose turn it is. It returns false when the schedule is
 // closed. Whoever gets a unit calls done.
 func (s *schedule) next() (unit, bool) {
 	s.mu.Lock()
@@ -76,12 +76,7 @@ func (s *schedule) next() (unit, bool) {
 		now := s.now()
 		r, i, soonest := s.choose(now)
 		if r != nil {
-			u := r.waiting[i]
-			r.waiting = slices.Delete(r.waiting, i, i+1)
-			r.running++
-			s.turns++
-			r.served, s.served[r.work.UserID] = s.turns, s.turns
-			return u, true
+			return s.take(r, i), true
 		}
 		if !soonest.IsZero() {
 			alarm := time.AfterFunc(soonest.Sub(now), s.wake.Broadcast)
@@ -92,6 +87,30 @@ func (s *schedule) next() (unit, bool) {
 		s.wake.Wait()
 	}
 	return unit{}, false
+}
+
+// more returns up to most further units whose turn it is, without waiting.
+func (s *schedule) more(most int) (units []unit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(units) < most && !s.closed {
+		r, i, _ := s.choose(s.now())
+		if r == nil {
+			break
+		}
+		units = append(units, s.take(r, i))
+	}
+	return units
+}
+
+// take gives a run its turn with one of its units.
+func (s *schedule) take(r *run, index int) unit {
+	u := r.waiting[index]
+	r.waiting = slices.Delete(r.waiting, index, index+1)
+	r.running++
+	s.turns++
+	r.served, s.served[r.work.UserID] = s.turns, s.turns
+	return u
 }
 
 // choose finds the run whose turn it is and which of its units is due. Without
@@ -142,14 +161,26 @@ func (s *schedule) done(r *run, left ...unit) {
 	s.wake.Broadcast()
 }
 
-// drop forgets a run that is not ours to work on any more.
+// drop forgets a job that has ended.
 func (s *schedule) drop(jobID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.runs[jobID]; r != nil {
-		r.dropped, r.waiting = true, nil
-		s.forget(r)
+		s.discard(r)
 	}
+}
+
+// abandon forgets a run that is not ours to work on any more. A later run of the
+// same job, which this process has claimed again since, goes on.
+func (s *schedule) abandon(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.discard(r)
+}
+
+func (s *schedule) discard(r *run) {
+	r.dropped, r.waiting = true, nil
+	s.forget(r)
 }
 
 func (s *schedule) forget(r *run) {
