@@ -61,15 +61,16 @@ func New(s *store.Store, client *jobs.Client, workers *river.Workers, c Config) 
 	if c.KeepFor == 0 {
 		c.KeepFor = DefaultKeepFor
 	}
-	// SQLite has one writer: a second worker prepares while the first commits.
-	chunkWorkers := 2
+	// SQLite has one writer, so the chunks that would run side by side share a
+	// transaction instead.
+	chunkWorkers, unitsPerTx := 1, c.Concurrency
 	if s.Postgres() {
-		chunkWorkers = max(c.Concurrency, 8)
+		chunkWorkers, unitsPerTx = c.Concurrency, 1
 	}
 	watchers := newWatchers()
 	runner := &Runner{
 		store: s, catalog: catalog, schedule: newSchedule(c.Concurrency, c.Now), watchers: watchers,
-		owner: quotekit.NewID(), chunkSize: c.ChunkSize, workers: chunkWorkers, now: c.Now, logger: c.Logger,
+		owner: quotekit.NewID(), chunkSize: c.ChunkSize, workers: chunkWorkers, unitsPerTx: unitsPerTx, now: c.Now, logger: c.Logger,
 		kick: make(chan struct{}, 1),
 	}
 	river.AddWorker(workers, &wakeWorker{runner: runner})

@@ -55,7 +55,9 @@ func (d Dialect) among(column, placeholder string) string {
 // owned is SQL for "the row is this user's", of a query that names its rows. It
 // is written so that no index serves it: a planner that takes a user for one of
 // many with few rows would else look through all rows of the user.
-func owned(column, placeholder string) string { return "(" + column + " = " + placeholder + ") IS TRUE" }
+func owned(column, placeholder string) string {
+	return "(" + column + " = " + placeholder + ") IS TRUE"
+}
 
 // idsArgument is the argument of among.
 func (d Dialect) idsArgument(ids []string) string {
@@ -254,6 +256,22 @@ func (tx *Tx) pairs(ctx context.Context, text string, each func(a, b string), ar
 		each(a, b)
 		return err
 	}, args...)
+}
+
+// Separately runs f and, if that fails, takes back what it did, so that the
+// transaction can go on. failure is that of f; after an err the transaction is
+// lost.
+func (tx *Tx) Separately(ctx context.Context, f func() error) (failure, err error) {
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT separate"); err != nil {
+		return nil, err
+	}
+	if failure = f(); failure != nil {
+		if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT separate"); err != nil {
+			return failure, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, "RELEASE SAVEPOINT separate")
+	return failure, err
 }
 
 // Tentatively runs f and then takes back what it did to the database.
