@@ -241,6 +241,13 @@ func (a *App) Run(ctx context.Context) error {
 	return err
 }
 
+// StartBatches works on bulk operations, and on nothing else, until stop is called.
+// It is for a command that waits for one, instead of [App.Run].
+func (a *App) StartBatches() (stop func(context.Context) error) {
+	a.batch.Start()
+	return a.batch.Stop
+}
+
 // startWorkers starts the job engine and the sweeper, and returns what stops both.
 func (a *App) startWorkers() (stop func(context.Context) error, err error) {
 	if err := a.jobs.Start(context.Background()); err != nil {

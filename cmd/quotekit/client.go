@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,7 +25,19 @@ type client struct {
 	inProcess bool
 	// asUser: the token is a user's JWT.
 	asUser bool
-	close  func() error
+	// work begins to work on bulk operations in this process, until close. It is
+	// nil where a service does that.
+	work  func()
+	close func() error
+}
+
+// call is a request to the API.
+type call struct {
+	method, path string
+	body         []byte      // JSON; nil for none
+	header       http.Header // beside what every request has
+	// endless answers may take as long as they like.
+	endless bool
 }
 
 // get reads path into out.
@@ -41,36 +54,27 @@ func (c *client) post(ctx context.Context, path string, in, out any) error {
 }
 
 func (c *client) do(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
+	r := call{method: method, path: path}
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return fmt.Errorf("encode a request: %w", err)
 		}
-		body = bytes.NewReader(b)
+		r.body = b
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	return c.read(ctx, r, out)
+}
+
+// read reads the answer of a request into out, which may be nil.
+func (c *client) read(ctx context.Context, r call, out any) error {
+	resp, err := c.open(ctx, r)
 	if err != nil {
-		return fmt.Errorf("make a request: %w", err)
-	}
-	req.Header.Set("Accept", "application/json")
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.unreachable(err)
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return fmt.Errorf("read an answer: %w", err)
-	}
-	if resp.StatusCode/100 != 2 {
-		return c.refused(resp.StatusCode, b)
+		return c.unreachable(err)
 	}
 	if out == nil {
 		return nil
@@ -81,11 +85,58 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 	return nil
 }
 
+// open sends a request. The answer is 2xx, anything else is an error; whoever
+// calls it closes the body.
+func (c *client) open(ctx context.Context, r call) (*http.Response, error) {
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make a request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	maps.Copy(req.Header, r.header)
+	sender := c.http
+	if r.endless {
+		patient := *c.http
+		patient.Timeout = 0
+		sender = &patient
+	}
+	resp, err := sender.Do(req)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	return nil, c.refused(resp.StatusCode, b)
+}
+
+// maxProblem bounds what is read of an answer that is not 2xx. A thousand items
+// may be wrong.
+const maxProblem = 4 << 20
+
 func (c *client) unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return failf(exitFailed, "quotekit serve, or quotekit dev", "nobody answers at %s", c.base)
+		return &failure{
+			code: exitFailed, hint: "quotekit serve, or quotekit dev", transient: true,
+			err: fmt.Errorf("nobody answers at %s: %w", c.base, syscall.ECONNREFUSED),
+		}
 	}
-	return failf(exitFailed, "", "talk to %s: %w", c.base, err)
+	return &failure{code: exitFailed, err: fmt.Errorf("talk to %s: %w", c.base, err), transient: true}
 }
 
 // refused makes an error of an answer that is not 2xx.
@@ -104,25 +155,27 @@ func problem(status int, body []byte) error {
 	text := http.StatusText(status)
 	if err := json.Unmarshal(body, &p); err == nil && p.Detail != "" {
 		text = p.Detail
-		for _, e := range p.Errors {
-			text += fmt.Sprintf("; %s: %s", e.Location, e.Message)
-		}
 	}
 	if p.RequestID != "" && status >= http.StatusInternalServerError {
 		text += " (request " + p.RequestID + ")"
 	}
-	text = printable(strings.TrimSpace(text))
+	f := &failure{code: exitFailed, err: errors.New(printable(strings.TrimSpace(text))), fields: p.Errors}
 	switch status {
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return failf(exitUsage, "", "%s", text)
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+		f.code = exitUsage
 	case http.StatusUnauthorized:
-		return failf(exitNotAllowed, "set QUOTEKIT_ADMIN_TOKEN to a token of the service", "%s", text)
+		f.code, f.hint = exitNotAllowed, "set QUOTEKIT_ADMIN_TOKEN to a token of the service"
 	case http.StatusForbidden:
-		return failf(exitNotAllowed, "", "%s", text)
+		f.code = exitNotAllowed
 	case http.StatusNotFound:
-		return failf(exitNotFound, "", "%s", text)
+		f.code = exitNotFound
 	case http.StatusConflict:
-		return failf(exitConflict, "", "%s", text)
+		f.code = exitConflict
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		f.transient = true
+		fallthrough
+	default:
+		f.err = fmt.Errorf("%w (status %d)", f.err, status)
 	}
-	return failf(exitFailed, "", "%s (status %d)", text, status)
+	return f
 }

@@ -90,7 +90,7 @@ func network(base, token string) *client {
 }
 
 // openInProcess opens the application on the database. It is never run, so it
-// neither listens nor works jobs.
+// does not listen, and works jobs only if it is told to.
 func (p *program) openInProcess(ctx context.Context, cfg app.Config, token string) (*client, error) {
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
 	a, err := app.New(ctx, cfg, app.Options{
@@ -102,11 +102,23 @@ func (p *program) openInProcess(ctx context.Context, cfg app.Config, token strin
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &client{
+	c := &client{
 		http: &http.Client{Transport: handlerTransport{a.Handler()}}, base: "http://in-process", token: token,
 		inProcess: true, close: a.Close,
-	}, nil
+	}
+	c.work = func() {
+		stop := a.StartBatches()
+		c.close = func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+			defer cancel()
+			return errors.Join(stop(ctx), a.Close())
+		}
+	}
+	return c, nil
 }
+
+// stopTimeout bounds how long a command finishes what it works on.
+const stopTimeout = 10 * time.Second
 
 // runningDev returns the credentials of a dev mode, if one answers and the
 // settings do not ask for another service.

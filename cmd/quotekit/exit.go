@@ -10,6 +10,7 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/app"
+	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/store"
 )
 
@@ -31,10 +32,23 @@ type failure struct {
 	code int
 	err  error
 	hint string
+	// fields are what is wrong in particular, one line each.
+	fields []rest.FieldError
+	// transient: the same request may succeed a little later.
+	transient bool
 }
 
-func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Error() string {
+	text := f.err.Error()
+	for _, e := range f.fields {
+		text += "; " + fieldText(e)
+	}
+	return text
+}
+
 func (f *failure) Unwrap() error { return f.err }
+
+func fieldText(e rest.FieldError) string { return printable(e.Location + ": " + e.Message) }
 
 func failf(code int, hint, format string, args ...any) error {
 	return &failure{code: code, err: fmt.Errorf(format, args...), hint: hint}
@@ -51,7 +65,13 @@ func (p *program) report(err error) int {
 	}
 	f := classify(err)
 	var config *app.ConfigError
-	if errors.As(err, &config) && len(config.Problems) > 1 {
+	var inner *failure
+	if errors.As(err, &inner) && len(inner.fields) > 0 {
+		fmt.Fprintln(p.stderr, "quotekit: "+inner.err.Error())
+		for _, e := range inner.fields {
+			fmt.Fprintln(p.stderr, "  - "+fieldText(e))
+		}
+	} else if errors.As(err, &config) && len(config.Problems) > 1 {
 		fmt.Fprintln(p.stderr, "quotekit: the configuration has several problems:")
 		for _, problem := range config.Problems {
 			fmt.Fprintln(p.stderr, "  - "+problem)
