@@ -29,7 +29,8 @@ func (p *program) command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			p.devCommand(), p.serveCommand(), p.migrateCommand(), p.triggerCommand(), p.eventsCommand(),
-			p.deadLetterCommand(), p.tokenCommand(), p.routesCommand(), p.openAPICommand(), p.versionCommand(),
+			p.deadLetterCommand(), p.batchCommand(), p.tokenCommand(), p.routesCommand(), p.operationsCommand(),
+			p.openAPICommand(), p.versionCommand(),
 		},
 		EnableShellCompletion: true,
 		ConfigureShellCompletionCommand: func(c *cli.Command) {
