@@ -107,7 +107,7 @@ func (p *program) batchCommand() *cli.Command {
 }
 
 func dryRunFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "dry-run", Usage: "tell what would happen to each item, and change nothing"}
+	return &cli.BoolFlag{Name: "dry-run", Usage: "tell what would happen to each item, and change nothing; implies --wait"}
 }
 
 func timeoutFlag() cli.Flag {

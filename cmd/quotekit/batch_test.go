@@ -238,7 +238,7 @@ func TestSubmit_SendsWhatIsAskedFor(t *testing.T) {
 	}{
 		{
 			"ids and a text",
-			[]string{"--operation", "update_quote_status", "--ids", "a,b", "--ids", "c", "--set", "status=sent", "--dry-run"},
+			[]string{"--operation", "update_quote_status", "--ids", "a,b", "--ids", "c", "--set", "status=sent", "--dry-run", "--wait=false"},
 			`{"operation":"update_quote_status","items":["a","b","c"],"options":{"status":"sent"},"dry_run":true}`,
 		},
 		{

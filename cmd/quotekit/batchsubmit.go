@@ -149,10 +149,11 @@ func (p *program) batchAgain(ctx context.Context, c *cli.Command, act string, re
 	})
 }
 
-// makeJob posts what makes a job, and waits for its end with --wait. Who waits in
-// process, works.
+// makeJob posts what makes a job, and waits for its end with --wait, or if it is a
+// dry run, which is made to be read. Who waits in process, works.
 func (p *program) makeJob(ctx context.Context, c *cli.Command, api *client, path string, body []byte) error {
-	if c.Bool("wait") && api.work != nil {
+	waits := c.Bool("wait") || (c.Bool("dry-run") && !c.IsSet("wait"))
+	if waits && api.work != nil {
 		api.work()
 	}
 	key := c.String("idempotency-key")
@@ -168,7 +169,7 @@ func (p *program) makeJob(ctx context.Context, c *cli.Command, api *client, path
 			"it is not known whether the job was taken in: %w", err)
 	case err != nil:
 		return err
-	case c.Bool("wait"):
+	case waits:
 		return p.watchJob(ctx, c, api, j)
 	}
 	if err := p.printJob(c, j); err != nil {
