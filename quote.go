@@ -116,7 +116,10 @@ func formatDecimal(n int64, scale, digits int) string {
 	if n < 0 {
 		sign, u = "-", -u
 	}
-	s := fmt.Sprintf("%0*d", scale+1, u)
+	s := strconv.FormatUint(u, 10)
+	if missing := scale + 1 - len(s); missing > 0 {
+		s = strings.Repeat("0", missing) + s
+	}
 	whole, fraction := s[:len(s)-scale], s[len(s)-scale:]
 	for len(fraction) > digits && strings.HasSuffix(fraction, "0") {
 		fraction = fraction[:len(fraction)-1]

@@ -256,7 +256,7 @@ func (r *Runner) conclude(ctx context.Context, u unit, err error) (left []unit) 
 	case err == nil:
 		return nil
 	case errors.Is(err, errFenced):
-		r.schedule.drop(u.run.work.ID)
+		r.schedule.abandon(u.run)
 		return nil
 	case store.IsLockTimeout(err) && len(u.items) > 1:
 		return halve(u)
@@ -274,6 +274,7 @@ func (r *Runner) conclude(ctx context.Context, u unit, err error) (left []unit) 
 		r.logger.Warn("end a batch job", "batch_id", u.run.work.ID, "error", err)
 		return r.later(u)
 	}
+	r.schedule.abandon(u.run)
 	return nil
 }
 

@@ -34,11 +34,15 @@ type Caller struct {
 type request struct {
 	operation string
 	options   json.RawMessage
-	items     []json.RawMessage
-	dryRun    bool
-	parent    string
+	// items is a JSON array of total elements.
+	items  json.RawMessage
+	total  int
+	dryRun bool
+	parent string
 	// hash tells this request from another one with the same key.
 	hash string
+	// plan is what was read of it, without the work; nil if it has yet to be read.
+	plan *plan
 }
 
 // Submit takes in the job that a body asks for. Replayed means that the job was
@@ -79,13 +83,17 @@ func (s *Service) read(body []byte) (request, error) {
 	r.dryRun = readBool(members["dry_run"], "body.dry_run", wrong)
 	operation, known := s.readOperation(members["operation"], wrong)
 	r.operation = operation.Name
-	options := readOptions(operation, known, members["options"], wrong)
-	r.items = readArray(members["items"], wrong)
+	r.plan = &plan{operation: operation}
+	var options map[string]json.RawMessage
+	options, r.plan.step = readOptions(operation, known, members["options"], wrong)
+	list := readArray(members["items"], wrong)
+	r.items, r.total = json.RawMessage(members["items"]), len(list)
 	if known {
-		if n := len(r.items); n > operation.Limit() {
+		if n := len(list); n > operation.Limit() {
 			wrong("body.items", "%d items; %s takes at most %d", n, operation.Name, operation.Limit())
 		}
-		_, problems := readItems(operation.Kind, r.items[:min(len(r.items), operation.Limit())])
+		var problems []quotekit.FieldError
+		r.plan.items, problems = readItems(operation.Kind, list[:min(len(list), operation.Limit())])
 		for _, p := range problems {
 			wrong("body."+p.Field, "%s", p.Message)
 		}
@@ -146,14 +154,14 @@ func (s *Service) readOperation(value jsontext.Value, wrong wrongFunc) (o quotek
 	return o, known
 }
 
-func readOptions(o quotekit.Operation, known bool, value jsontext.Value, wrong wrongFunc) map[string]json.RawMessage {
-	options := map[string]json.RawMessage{}
+func readOptions(o quotekit.Operation, known bool, value jsontext.Value, wrong wrongFunc) (options map[string]json.RawMessage, step quotekit.Step) {
+	options = map[string]json.RawMessage{}
 	if value != nil && (value.Kind() != '{' || json.Unmarshal(value, &options) != nil) {
 		wrong("body.options", "want an object; got %s", jsonKind(json.RawMessage(value)))
-		return options
+		return options, step
 	}
 	if !known {
-		return options
+		return options, step
 	}
 	var names []string
 	complete := true
@@ -174,12 +182,13 @@ func readOptions(o quotekit.Operation, known bool, value jsontext.Value, wrong w
 		}
 	}
 	if complete {
-		_, problems := prepare(o, options)
+		var problems []quotekit.FieldError
+		step, problems = prepare(o, options)
 		for _, p := range problems {
 			wrong("body.options."+p.Field, "%s", p.Message)
 		}
 	}
-	return options
+	return options, step
 }
 
 func readArray(value jsontext.Value, wrong wrongFunc) []json.RawMessage {
@@ -213,25 +222,25 @@ func hashOf(act string, body []byte) string {
 
 // insert writes a job, unless the key says that it is there already.
 func (s *Service) insert(ctx context.Context, c Caller, r request) (job store.BatchJob, replayed bool, err error) {
-	items, err := json.Marshal(r.items)
-	if err != nil {
-		return job, false, err
-	}
 	b := store.NewBatch{
-		ID: quotekit.NewID(), UserID: c.UserID, Operation: r.operation, Options: r.options, Items: items, Total: len(r.items),
+		ID: quotekit.NewID(), UserID: c.UserID, Operation: r.operation, Options: r.options, Items: r.items, Total: r.total,
 		DryRun: r.dryRun, ParentID: r.parent, RequestID: c.RequestID, Owner: s.owner(),
 	}
 	if c.IdempotencyKey != "" {
 		b.IdempotencyKey, b.RequestHash = c.IdempotencyKey, r.hash
 	}
-	// Read before it is written: what cannot run must not be there.
-	p, err := s.catalog.plan(store.BatchWork{
+	work := store.BatchWork{
 		ID: b.ID, UserID: b.UserID, Operation: b.Operation, ParentID: b.ParentID, Options: b.Options, Items: b.Items, DryRun: b.DryRun,
 		Status: quotekit.BatchProcessing, Fence: 1,
-	})
-	if err != nil {
-		return job, false, err
 	}
+	p := r.plan
+	if p == nil {
+		// Read before it is written: what cannot run must not be there.
+		if p, err = s.catalog.plan(work); err != nil {
+			return job, false, err
+		}
+	}
+	p.work = work
 	inserted := false
 	err = s.store.WithTx(ctx, func(tx *store.Tx) error {
 		if inserted, err = tx.InsertBatch(ctx, b); err != nil || !inserted || b.Owner != "" {
@@ -321,14 +330,18 @@ func (s *Service) RetryFailed(ctx context.Context, c Caller, jobID string) (stor
 	r := request{
 		operation: work.Operation, options: work.Options, dryRun: work.DryRun, parent: jobID, hash: hashOf("retry-failed "+jobID, nil),
 	}
+	var items []json.RawMessage
 	for _, item := range results {
 		again := item.Outcome == quotekit.Failed || (job.Status == quotekit.BatchFailed && item.Outcome == quotekit.Unprocessed)
 		if again && item.Position < len(all) {
-			r.items = append(r.items, all[item.Position])
+			items = append(items, all[item.Position])
 		}
 	}
-	if len(r.items) == 0 {
+	if len(items) == 0 {
 		return job, false, quotekit.Errorf(quotekit.EConflict, "batch job %s has no failed items", jobID)
+	}
+	if r.total, r.items, err = marshalItems(items); err != nil {
+		return job, false, err
 	}
 	if work.Operation == undoOperation {
 		r.parent = work.ParentID // whose before-images it needs
@@ -362,14 +375,19 @@ func (s *Service) Undo(ctx context.Context, c Caller, jobID string, dryRun bool)
 	if r.options, err = json.Marshal(undoOptions{Operation: job.Operation}); err != nil {
 		return job, false, err
 	}
-	for _, item := range results {
-		b, err := json.Marshal(undoItem{Position: item.Position, ItemID: item.ItemID})
-		if err != nil {
-			return job, false, err
-		}
-		r.items = append(r.items, b)
+	items := make([]undoItem, len(results))
+	for i, item := range results {
+		items[i] = undoItem{Position: item.Position, ItemID: item.ItemID}
+	}
+	if r.total, r.items, err = marshalItems(items); err != nil {
+		return job, false, err
 	}
 	return s.insert(ctx, c, r)
+}
+
+func marshalItems[T any](items []T) (total int, array json.RawMessage, err error) {
+	array, err = json.Marshal(items)
+	return len(items), array, err
 }
 
 // finished reads a job that must have ended.

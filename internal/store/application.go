@@ -121,7 +121,7 @@ func (d Dialect) makeImage(values quotekit.Values) (Image, error) {
 		if len(image) > 1 {
 			image = append(image, ',')
 		}
-		image = fmt.Appendf(image, "%q:", column)
+		image = append(append(append(image, '"'), column...), '"', ':')
 		switch v := v.(type) {
 		case nil:
 			image = append(image, "null"...)
@@ -132,7 +132,7 @@ func (d Dialect) makeImage(values quotekit.Values) (Image, error) {
 			}
 			image = append(image, text...)
 		case quotekit.Cents:
-			image = fmt.Appendf(image, `"%s"`, v)
+			image = append(append(append(image, '"'), v.String()...), '"')
 		case quotekit.Rate: // with all four digits behind the point
 			image = fmt.Appendf(image, `"%d.%04d"`, v/1_0000, v%1_0000)
 		case json.RawMessage:

@@ -319,23 +319,64 @@ WHERE id = $3`
 	return wrap(tx.run(ctx, finish, details, tx.Now.Sub(started).Milliseconds(), jobID), "close batch job "+jobID)
 }
 
+const insertResults = `
+INSERT INTO batch_job_items (job_id, position, item_id, outcome, error_code, error_message, before_image, after_image, related)`
+
 func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemResult) error {
+	if tx.dialect == Postgres {
+		return tx.insertResultArrays(ctx, jobID, results)
+	}
 	rows := make([][]any, len(results))
 	for i, r := range results {
-		var related any
-		if len(r.Related) > 0 {
-			b, err := json.Marshal(r.Related)
-			if err != nil {
-				return err
-			}
-			related = string(b)
+		related, err := r.related()
+		if err != nil {
+			return err
 		}
 		rows[i] = []any{
 			jobID, r.Position, null(r.ItemID), string(r.Outcome), null(string(r.Code)), null(r.Message),
-			null(string(r.Before)), null(string(r.After)), related,
+			null(string(r.Before)), null(string(r.After)), null(related),
 		}
 	}
-	const prefix = `INSERT INTO batch_job_items (job_id, position, item_id, outcome, error_code, error_message,
-  before_image, after_image, related)`
-	return tx.multiRow(ctx, prefix, "", 9, rows, nil)
+	return tx.multiRow(ctx, insertResults, "", 9, rows, nil)
+}
+
+// insertResultArrays is one statement for any number of rows: columns as arrays.
+func (tx *Tx) insertResultArrays(ctx context.Context, jobID string, results []ItemResult) error {
+	const text = insertResults + `
+SELECT $1, a.position, a.item_id, a.outcome, a.code, a.message, a.before_image::JSON, a.after_image::JSON, a.related::JSON
+FROM unnest($2::INTEGER[], $3::UUID[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::TEXT[], $9::TEXT[])
+  AS a (position, item_id, outcome, code, message, before_image, after_image, related)`
+	positions := make([]int, len(results))
+	columns := make([][]*string, 7)
+	for i, r := range results {
+		related, err := r.related()
+		if err != nil {
+			return err
+		}
+		positions[i] = r.Position
+		values := [7]string{
+			r.ItemID, string(r.Outcome), string(r.Code), r.Message, string(r.Before), string(r.After), related,
+		}
+		for c, v := range values {
+			if v == "" {
+				columns[c] = append(columns[c], nil)
+			} else {
+				columns[c] = append(columns[c], &v)
+			}
+		}
+	}
+	args := []any{jobID, positions}
+	for _, c := range columns {
+		args = append(args, c)
+	}
+	return tx.run(ctx, text, args...)
+}
+
+// related is the list of related ids as JSON, or "".
+func (r ItemResult) related() (string, error) {
+	if len(r.Related) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(r.Related)
+	return string(b), err
 }
