@@ -24,7 +24,7 @@ var floors = [][]string{
 		"internal/fold", "internal/jobs", "internal/rest", "internal/sample", "internal/store",
 		"internal/store/storetest", "internal/stripe",
 	},
-	{"handlers", "internal/batch", "internal/monitor", "internal/webhook", "operations"}, // the features
+	{"handlers", "internal/application", "internal/batch", "internal/monitor", "internal/webhook", "operations"}, // the features
 	{"app"},
 	{"cmd/quotekit"},
 }

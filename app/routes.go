@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/application"
 	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/monitor"
 	"github.com/quotekit/quotekit/internal/rest"
@@ -54,6 +55,14 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	r.Add("POST /v1/batch-jobs/{id}/cancel", users, a.batch.CancelJob())
 	r.Add("POST /v1/batch-jobs/{id}/retry-failed", users, a.batch.RetryFailedJob())
 	r.Add("POST /v1/batch-jobs/{id}/undo", users, a.batch.UndoJob())
+
+	rows := &application.API{Store: a.store, Logger: a.options.Logger}
+	r.Add("GET /v1/quotes", users, rows.ListQuotes())
+	r.Add("GET /v1/quotes/{id}", users, rows.GetQuote())
+	r.Add("GET /v1/clients", users, rows.ListClients())
+	r.Add("GET /v1/clients/{id}", users, rows.GetClient())
+	r.Add("GET /v1/items", users, rows.ListItems())
+	r.Add("GET /v1/items/{id}", users, rows.GetItem())
 
 	// Pages and the document.
 	home, err := monitor.Home(a.options.Version, len(a.config.WebhookSecrets) > 0, a.options.Routes)
