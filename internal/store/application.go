@@ -258,7 +258,8 @@ func (tx *Tx) insertImages(ctx context.Context, t *appTable, columns []string, i
 		returning = strings.Replace(returning, "t.id", "id", 1)
 		return inserted, tx.multiRow(ctx, into, returning, len(columns), rows, scanImages(inserted))
 	}
-	text := fmt.Sprintf("%s SELECT %s FROM json_populate_recordset(NULL::%s, $1::JSON) %s", into, names, t.name, returning)
+	// A restored row keeps its number, even one that Postgres has counted up to.
+	text := fmt.Sprintf("%s OVERRIDING SYSTEM VALUE SELECT %s FROM json_populate_recordset(NULL::%s, $1::JSON) %s", into, names, t.name, returning)
 	return inserted, tx.queue.read(ctx, query{text, []any{imageArray(images)}, scanImages(inserted)})
 }
 

@@ -200,7 +200,7 @@ func (tx *Tx) insertableColumns(ctx context.Context, table string) ([]string, er
 	const text = `
 SELECT attname
 FROM pg_attribute
-WHERE attrelid = $1::REGCLASS AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity <> 'a'
+WHERE attrelid = $1::REGCLASS AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 ORDER BY attnum`
 	var columns []string
 	err := tx.queue.read(ctx, query{text, []any{table}, func(r row) error {
@@ -281,6 +281,12 @@ func (tx *Tx) Tentatively(ctx context.Context, f func() error) error {
 	}
 	if err := f(); err != nil {
 		return err
+	}
+	if tx.dialect == Postgres {
+		// What would fail at the commit only, fails now.
+		if _, err := tx.ExecContext(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
+			return err
+		}
 	}
 	_, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT dry_run")
 	return err
