@@ -375,17 +375,16 @@ func (s *service) jobRows() []string {
 	return all
 }
 
-// barrier makes update_quote_status wait at some quotes, in the middle of a chunk.
+// barrier makes update_quote_status wait at declined quotes, in the middle of a chunk.
 type barrier struct {
-	numbers []string
 	reached chan struct{} // has one for each quote that waits
 	opened  chan struct{}
 	once    sync.Once
 }
 
-// newBarrier waits at quotes of these numbers until it is opened, or the test ends.
-func newBarrier(numbers ...string) *barrier {
-	return &barrier{numbers: numbers, reached: make(chan struct{}, 100), opened: make(chan struct{})}
+// newBarrier stands until it is opened, or the test ends.
+func newBarrier() *barrier {
+	return &barrier{reached: make(chan struct{}, 100), opened: make(chan struct{})}
 }
 
 func (b *barrier) open() { b.once.Do(func() { close(b.opened) }) }
@@ -400,7 +399,7 @@ func (b *barrier) operations() []quotekit.Operation {
 			step, problems := o.Prepare(options)
 			update := step.Update
 			step.Update = func(r quotekit.Record) (quotekit.Values, *quotekit.ItemError) {
-				if slices.Contains(b.numbers, r.Text("quote_number")) {
+				if r.Text("status") == "declined" {
 					b.reached <- struct{}{}
 					<-b.opened
 				}
@@ -410,6 +409,14 @@ func (b *barrier) operations() []quotekit.Operation {
 		}
 	}
 	return list
+}
+
+// decline makes quotes those that the barrier stands at.
+func (s *service) decline(ids ...string) {
+	s.t.Helper()
+	for _, id := range ids {
+		mustWrite(s.t, s, "UPDATE quotes SET status = 'declined' WHERE id = '"+id+"'")
+	}
 }
 
 // mustStartGated runs a service that works on one chunk of ten at a time.
