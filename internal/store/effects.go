@@ -20,7 +20,8 @@ import (
 func (i Image) Same(j Image) bool {
 	columns := i.Columns()
 	return slices.Equal(columns, j.Columns()) && !slices.ContainsFunc(columns, func(c string) bool {
-		return gjson.GetBytes(i, c).Raw != gjson.GetBytes(j, c).Raw
+		a, b := gjson.GetBytes(i, c), gjson.GetBytes(j, c)
+		return a.Type != b.Type || a.String() != b.String()
 	})
 }
 
@@ -124,58 +125,70 @@ type Update struct {
 }
 
 // UpdateRows sets columns of rows of a user, each to its own values, and returns
-// these columns as they are afterwards: a trigger of the application may have
-// had a say. Every update has a value for each of the columns.
+// these columns as they are afterwards. Every update has a value for each of
+// the columns.
 func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
-	t, d := appTables[table], tx.dialect
-	var rows strings.Builder
-	ids := make([]string, len(updates))
 	for i, u := range updates {
-		ids[i] = u.ID
-		image := u.Image
-		if image == nil {
+		if u.Image == nil {
 			var err error
-			if image, err = d.makeImage(u.Values); err != nil {
+			if updates[i].Image, err = tx.dialect.makeImage(u.Values); err != nil {
 				return nil, err
 			}
 		}
-		separator := ","
-		if i == 0 {
-			separator = "["
-		}
-		fmt.Fprintf(&rows, `%s{"id":%q,%s`, separator, u.ID, image[1:])
 	}
-	rows.WriteByte(']')
+	if tx.dialect == SQLite {
+		return tx.updateEach(ctx, appTables[table], userID, columns, updates)
+	}
+	t, d := appTables[table], tx.dialect
+	rows := make([]Image, len(updates))
+	ids := make([]string, len(updates))
 	set := make([]string, len(columns))
+	for i, u := range updates {
+		rows[i] = fmt.Appendf(nil, `{"id":%q,%s`, u.ID, u.Image[1:])
+		ids[i] = u.ID
+	}
 	for i, c := range columns {
-		set[i] = quote(c) + " = " + d.valueOf(t, c)
+		set[i] = quote(c) + " = v." + quote(c)
 	}
-	if d == SQLite {
-		text := fmt.Sprintf("UPDATE %s AS t SET %s FROM json_each($1) AS v WHERE t.id = v.value ->> 'id' AND %s RETURNING id, %s",
-			t.name, strings.Join(set, ", "), owned("t.user_id", "$2"), d.imageOf(t, columns...))
-		return tx.images(ctx, text, rows.String(), userID)
-	}
-	// The list of ids is there for the planner, which takes the rows of a function
-	// for a thousand, and would read the whole table for them.
+	// What a trigger of the application has made of a row comes back. The list of
+	// ids is there for the planner, which takes the rows of a function for a
+	// thousand, and would read the whole table for them.
 	text := fmt.Sprintf("UPDATE %[1]s AS t SET %[2]s FROM json_populate_recordset(NULL::%[1]s, $1::JSON) AS v "+
 		"WHERE t.id = v.id AND %[3]s AND %[4]s RETURNING t.id, %[5]s",
 		t.name, strings.Join(set, ", "), owned("t.user_id", "$2"), d.among("t.id", "$3"), d.imageOf(t, columns...))
-	return tx.images(ctx, text, rows.String(), userID, d.idsArgument(ids))
+	return tx.images(ctx, text, imageArray(rows), userID, d.idsArgument(ids))
 }
 
-// valueOf is SQL for a column of an image that stands in a row v.
-func (d Dialect) valueOf(t *appTable, column string) string {
-	if d == Postgres {
-		return "v." + quote(column)
+// updateEach is a loop over a prepared statement, which on SQLite takes half the
+// time of one statement with all values in it. The tables are our own there, so
+// that a row becomes what it is set to.
+func (tx *Tx) updateEach(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
+	set := make([]string, len(columns))
+	for i, c := range columns {
+		set[i] = fmt.Sprintf("%s = $%d", quote(c), i+1)
 	}
-	value := "v.value ->> '" + column + "'"
-	switch t.kinds[column] {
-	case moneyColumn, rateColumn: // images have all digits behind the point
-		return "CAST(REPLACE(" + value + ", '.', '') AS INTEGER)"
-	case jsonColumn:
-		return "v.value -> '" + column + "'"
+	text := fmt.Sprintf("UPDATE %s SET %s WHERE id = $%d AND %s",
+		t.name, strings.Join(set, ", "), len(columns)+1, owned("user_id", fmt.Sprintf("$%d", len(columns)+2)))
+	stmt, err := tx.prepared(ctx, text)
+	if err != nil {
+		return nil, err
 	}
-	return value
+	updated := make(map[string]Image, len(updates))
+	for _, u := range updates {
+		args, err := t.bind(u.Image, columns)
+		if err != nil {
+			return nil, err
+		}
+		result, err := stmt.ExecContext(context.WithoutCancel(ctx), append(args, u.ID, userID)...)
+		changed, err := changedOne(result, err, "update row "+u.ID)
+		if err != nil {
+			return nil, err
+		}
+		if changed {
+			updated[u.ID] = u.Image
+		}
+	}
+	return updated, nil
 }
 
 // RestoreRows puts deleted rows of a user back as they were, columns of others
