@@ -267,7 +267,7 @@ func (r *Runner) conclude(ctx context.Context, u unit, err error) (left []unit) 
 			r.logger.Warn("batch chunk is tried again", "batch_id", u.run.work.ID, "error", store.Describe(err))
 		}
 		return r.later(u)
-	case class == store.DataError && u.items[0].verdict == nil:
+	case class == store.DataError && (len(u.items) > 1 || u.items[0].verdict == nil):
 		return r.isolate(ctx, u, err)
 	}
 	if err := r.fail(ctx, u.run.work, u.run.itemIDs(), u.run.fence, err); err != nil {
