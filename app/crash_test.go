@@ -3,13 +3,17 @@ package app_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,23 +23,35 @@ import (
 	"github.com/quotekit/quotekit/internal/store/storetest"
 )
 
-// childVariable makes the test binary serve a database until it is killed.
-const childVariable = "QUOTEKIT_TEST_CHILD"
+const (
+	// childVariable makes the test binary serve a database until it is killed.
+	childVariable = "QUOTEKIT_TEST_CHILD"
+	// chunkVariable is the child's BatchChunkSize.
+	chunkVariable = "QUOTEKIT_TEST_CHUNK"
+)
 
 func TestMain(m *testing.M) {
 	if url := os.Getenv(childVariable); url != "" {
 		if err := serveChild(url); err != nil {
 			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
-		os.Exit(1) // a child ends by being killed
+		os.Exit(0) // after a SIGTERM; most children are killed
 	}
 	os.Exit(m.Run())
 }
 
 func serveChild(url string) error {
-	a, err := app.New(context.Background(), app.Config{
-		DatabaseURL: url, Addr: "127.0.0.1:0", WebhookSecrets: []string{secret},
-	}, app.Options{})
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	c := batchConfig(url)
+	if size := os.Getenv(chunkVariable); size != "" {
+		var err error
+		if c.BatchChunkSize, err = strconv.Atoi(size); err != nil {
+			return err
+		}
+	}
+	a, err := app.New(ctx, c, app.Options{})
 	if err != nil {
 		return err
 	}
@@ -43,7 +59,7 @@ func serveChild(url string) error {
 		<-a.Ready()
 		fmt.Println(a.URL())
 	}()
-	return a.Run(context.Background())
+	return errors.Join(a.Run(ctx), a.Close())
 }
 
 // child is a service in a process of its own.
@@ -52,10 +68,11 @@ type child struct {
 	url     string
 }
 
-func mustSpawn(t testing.TB, database string) *child {
+// mustSpawn starts a service for a database; environment is added to the test's.
+func mustSpawn(t testing.TB, database string, environment ...string) *child {
 	t.Helper()
 	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), childVariable+"="+database)
+	command.Env = append(append(os.Environ(), environment...), childVariable+"="+database)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	if err != nil {
@@ -76,6 +93,17 @@ func mustSpawn(t testing.TB, database string) *child {
 func (c *child) kill() {
 	_ = c.command.Process.Kill()
 	_ = c.command.Wait()
+}
+
+// terminate is what a supervisor does to stop a process.
+func (c *child) terminate(t testing.TB) {
+	t.Helper()
+	if err := c.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.command.Wait(); err != nil {
+		t.Errorf("a stopped process says %v", err)
+	}
 }
 
 // TestCrash_NothingAcknowledgedIsLost kills the service in the middle of a load
