@@ -1,7 +1,7 @@
 // Package quotekit holds the nouns and contracts of QuoteKit and imports
 // nothing else of it: the event that Stripe sends, the route that says who
-// handles it, the changes a handler derives from it, and the rows that these
-// changes end in.
+// handles it, the changes a handler derives from it, the rows that these changes
+// end in, and the operation that changes many rows of the application at once.
 //
 // The rooms of the house, from the door to the cellar:
 //
@@ -9,6 +9,9 @@
 //   - app wires everything together, straight down the page, and lists every URL.
 //   - handlers has the table of Stripe event types and one pure handler a family.
 //   - internal/webhook receives, groups, settles, retries and buries events.
+//   - operations has the table of bulk operations, pure as well.
+//   - internal/batch submits bulk operations, works on them and takes them back.
+//   - internal/application lists a user's own rows.
 //   - internal/monitor answers operators: events, dead letters, audit trail.
 //   - internal/fold owns the rules that make the order of arrival not matter.
 //   - internal/store owns all SQL, on SQLite and on Postgres.

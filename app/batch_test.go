@@ -59,7 +59,7 @@ func TestBatch_WebProcessesLeaveTheWorkToWorkers(t *testing.T) {
 	if j = u.submit("delete_quotes", []string{quotekit.NewID()}, nil); j.Status != quotekit.BatchPending {
 		t.Errorf("without a worker, got %+v", j)
 	}
-	if j = u.act(j.ID, "cancel"); j.Status != quotekit.BatchCancelled || j.UnprocessedItems != 1 {
+	if j = u.job(u.do("POST", "/v1/batch-jobs/"+j.ID+"/cancel", "")); j.Status != quotekit.BatchCancelled || j.UnprocessedItems != 1 {
 		t.Errorf("got %+v", j)
 	}
 	u.checkSums(j)

@@ -216,6 +216,7 @@ func printBanner(stdout io.Writer, opts DevOptions, c DevCredentials, maker *sam
 	fmt.Fprintf(&b, "Next, from this folder:\n")
 	fmt.Fprintf(&b, "  quotekit trigger invoice.payment_succeeded\n")
 	fmt.Fprintf(&b, "  quotekit events list\n")
+	fmt.Fprintf(&b, "  quotekit operations      bulk operations on the rows of user %s\n", c.UserID)
 	fmt.Fprintf(&b, "or, within five minutes:\n")
 	fmt.Fprintf(&b, "  curl -H 'Stripe-Signature: %s' -H 'Content-Type: application/json' --data-binary @%s %s/webhooks/stripe\n",
 		signature(body, c.WebhookSecret), file, c.URL)
