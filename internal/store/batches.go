@@ -240,22 +240,23 @@ RETURNING status, failed_items, started_at`
 }
 
 // EndBatch ends a job early, as cancelled or failed, and records what it did not
-// reach as unprocessed. It reports false if the job is finished already. With a
-// fence number it ends the job only for the attempt of that number.
+// reach as unprocessed, with the ids of its items as far as they are known. It
+// reports false if the job is finished already. With a fence number it ends the
+// job only for the attempt of that number.
 func (tx *Tx) EndBatch(ctx context.Context, work BatchWork, status quotekit.BatchStatus, message string, itemIDs []string, fence int64) (bool, error) {
 	const end = `
 UPDATE batch_jobs
 SET status = $1, completed_at = $2, revision = revision + 1, lease_owner = NULL, lease_until = NULL
 WHERE id = $3 AND status IN ('pending', 'processing') AND (CAST($4 AS BIGINT) = 0 OR fence = $4)
-RETURNING failed_items, started_at`
+RETURNING total_items, failed_items, started_at`
 	var (
-		failures int
-		started  *time.Time
+		total, failures int
+		started         *time.Time
 	)
 	found := false
 	err := tx.returning(ctx, end, func(r row) error {
 		found = true
-		return r.Scan(&failures, &started)
+		return r.Scan(&total, &failures, &started)
 	}, string(status), tx.Now, work.ID, fence)
 	if err != nil || !found {
 		return false, wrap(err, "end batch job "+work.ID)
@@ -273,10 +274,15 @@ RETURNING failed_items, started_at`
 		return false, wrap(err, "end batch job "+work.ID)
 	}
 	var rest []ItemResult
-	for p, id := range itemIDs {
-		if !done[p] {
-			rest = append(rest, ItemResult{Position: p, ItemID: id, Outcome: quotekit.Unprocessed})
+	for p := range total {
+		if done[p] {
+			continue
 		}
+		item := ItemResult{Position: p, Outcome: quotekit.Unprocessed}
+		if p < len(itemIDs) {
+			item.ItemID = itemIDs[p]
+		}
+		rest = append(rest, item)
 	}
 	if err := tx.insertResults(ctx, work.ID, rest); err != nil {
 		return false, wrap(err, "record unprocessed items")
