@@ -133,6 +133,7 @@ func TestRows_AreFiltered(t *testing.T) {
 		for query, want := range map[string]string{
 			"quotes?status=sent":                          "X-1",
 			"quotes?client_id=" + client:                  "Q-0000, Q-0001",
+			"quotes?client_id=" + strings.ToUpper(client): "Q-0000, Q-0001",
 			"quotes?search=x-1":                           "X-1",
 			"quotes?search=0001":                          "Q-0001",
 			"quotes?client_id=" + client + "&status=sent": "",

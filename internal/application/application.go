@@ -80,7 +80,7 @@ func listRows[T any](a *API, l list) rest.Endpoint {
 	search := rest.Param{
 		Name: "search",
 		Doc: "Only rows with this text in " + strings.Join(l.search, ", ") + ", in either case; at most 200 characters. " +
-			"On SQLite the case of letters beyond ASCII matters.",
+			"On SQLite the case of letters beyond ASCII matters; on Postgres that depends on its locale.",
 	}
 	filters := append(l.filters[:len(l.filters):len(l.filters)], search)
 	return rest.Endpoint{
@@ -95,6 +95,9 @@ func listRows[T any](a *API, l list) rest.Endpoint {
 			f := store.RowFilter{Equal: map[string]string{}, Search: q.Get("search"), SearchColumns: l.search}
 			for _, p := range l.filters {
 				f.Equal[p.Name] = q.Get(p.Name)
+				if _, ok := p.Type.(uuid.UUID); ok { // SQLite compares text
+					f.Equal[p.Name] = strings.ToLower(f.Equal[p.Name])
+				}
 			}
 			if utf8.RuneCountInString(f.Search) > maxSearch {
 				return rest.Invalid(rest.FieldError{Location: "query.search", Message: "longer than 200 characters"})
