@@ -152,8 +152,12 @@ func parseDecimal(s string, scale int) (int64, error) {
 // Timestamp is a time that is shown in UTC, in microseconds.
 type Timestamp struct{ time.Time }
 
-// timestampLayouts are how the API, Postgres' JSON and SQLite write a time.
-var timestampLayouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999-07:00"}
+// timestampLayouts are how the API, Postgres' JSON and SQLite write a time, and
+// how Postgres writes one without a zone and a date, in the table of an
+// application.
+var timestampLayouts = []string{
+	time.RFC3339Nano, "2006-01-02 15:04:05.999999999-07:00", "2006-01-02T15:04:05.999999999", time.DateOnly,
+}
 
 // MarshalJSON writes RFC 3339 in UTC.
 func (t Timestamp) MarshalJSON() ([]byte, error) {

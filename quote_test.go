@@ -142,18 +142,22 @@ func TestTimestamp_ReadsWhatTheEnginesWrite(t *testing.T) {
 	want := time.Date(2026, 1, 31, 23, 59, 59, 123456000, time.UTC)
 	for _, text := range []string{
 		"2026-01-31T23:59:59.123456Z", "2026-01-31T23:59:59.123456+00:00", "2026-02-01T01:29:59.123456+01:30",
-		"2026-01-31 23:59:59.123456+00:00", "2026-01-31 18:59:59.123456-05:00",
+		"2026-01-31 23:59:59.123456+00:00", "2026-01-31 18:59:59.123456-05:00", "2026-01-31T23:59:59.123456",
 	} {
 		var got quotekit.Timestamp
 		if err := json.Unmarshal([]byte(`"`+text+`"`), &got); err != nil || !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%s: got %s, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{`""`, `"2026-01-31"`, `"infinity"`, `1`, `{}`, `"2026-01-31T23:59:59"`} {
+	for _, text := range []string{`""`, `"infinity"`, `1`, `{}`, `"31.01.2026"`} {
 		var got quotekit.Timestamp
 		if err := json.Unmarshal([]byte(text), &got); err == nil {
 			t.Errorf("%s: got %s", text, got)
 		}
+	}
+	var day quotekit.Timestamp
+	if err := json.Unmarshal([]byte(`"2026-01-31"`), &day); err != nil || !day.Equal(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("a date: got %s, %v", day, err)
 	}
 	kept := quotekit.Timestamp{Time: want}
 	if err := json.Unmarshal([]byte("null"), &kept); err != nil || !kept.Equal(want) {
