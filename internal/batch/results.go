@@ -64,7 +64,7 @@ func (s *Service) JobResults() rest.Endpoint {
 			}
 			from := 0
 			if c := q.Get("cursor"); c != "" {
-				if from, err = strconv.Atoi(c); err != nil || from < 0 {
+				if from, err = strconv.Atoi(c); err != nil || from < 0 || from > job.Total {
 					return rest.Invalid(rest.FieldError{Location: "query.cursor", Message: "none of ours"})
 				}
 			}
