@@ -27,7 +27,10 @@ func (s *Service) JobEvents() rest.Endpoint {
 			"is 204, which tells a browser not to come again.",
 		Header: []rest.Param{{Name: "Last-Event-ID", Doc: "The id of the last event that was seen."}},
 		Answers: rest.Answers{
-			http.StatusOK:        {Text: []string{"text/event-stream"}},
+			http.StatusOK: {
+				Text:    []string{"text/event-stream"},
+				Headers: []rest.Param{{Name: "X-Accel-Buffering", Doc: "`no`: proxies are to pass events on at once.", Required: true}},
+			},
 			http.StatusNoContent: {Doc: "The job has ended, and the caller has seen it."},
 		},
 		Problems: []int{http.StatusNotFound, http.StatusServiceUnavailable},
@@ -37,10 +40,10 @@ func (s *Service) JobEvents() rest.Endpoint {
 				return err
 			}
 			seen, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
-			if err != nil {
+			if err != nil || (seen > job.Revision && !job.Status.Finished()) {
 				seen = -1 // none, or not ours: from the beginning
 			}
-			if job.Status.Finished() && job.Revision == seen {
+			if job.Status.Finished() && job.Revision <= seen {
 				w.WriteHeader(http.StatusNoContent)
 				return nil
 			}
