@@ -54,7 +54,11 @@ func (s *Service) JobExport() rest.Endpoint {
 				h.Set("Content-Type", mediaCSV+"; charset=utf-8; header=present")
 			}
 			h.Set("Cache-Control", "no-store")
-			return s.writeExport(w, r, job, operation.Table, step.Format)
+			err = s.writeExport(w, r, job, operation.Table, step.Format)
+			if err != nil {
+				h.Del("Content-Disposition") // the answer is a problem, not a file
+			}
+			return err
 		}),
 	}
 }
@@ -70,6 +74,9 @@ func (s *Service) writeExport(w http.ResponseWriter, r *http.Request, job store.
 	user := rest.ActorFrom(r.Context()).UserID
 	for from := 0; from < job.Total; {
 		items, err := s.store.BatchItems(r.Context(), user, job.ID, quotekit.Succeeded, from, exportPiece)
+		if err == nil && from == 0 && len(items) == 0 && job.Succeeded() > 0 {
+			return errForeign(job.ID)
+		}
 		if err == nil && from == 0 {
 			err = file.begin()
 		}

@@ -287,7 +287,7 @@ func (s *Service) Cancel(ctx context.Context, c Caller, jobID string) (store.Bat
 	}
 	work, err := s.store.BatchWork(ctx, jobID)
 	if quotekit.CodeOf(err) == quotekit.ENotFound {
-		return job, quotekit.Errorf(quotekit.EConflict, "batch job %s is another program's", jobID)
+		return job, errForeign(jobID)
 	}
 	if err != nil {
 		return job, err
@@ -308,6 +308,12 @@ func (s *Service) Cancel(ctx context.Context, c Caller, jobID string) (store.Bat
 	return s.store.BatchJob(ctx, c.UserID, jobID)
 }
 
+// errForeign refuses to act on a job of another program that has the table of
+// the user's document, too: its items are not known.
+func errForeign(jobID string) error {
+	return quotekit.Errorf(quotekit.EConflict, "batch job %s is another program's", jobID)
+}
+
 // RetryFailed submits a new job with the failed items of a finished one, and, if
 // that could not run, with those it did not reach.
 func (s *Service) RetryFailed(ctx context.Context, c Caller, jobID string) (store.BatchJob, bool, error) {
@@ -316,6 +322,9 @@ func (s *Service) RetryFailed(ctx context.Context, c Caller, jobID string) (stor
 		return job, false, err
 	}
 	work, err := s.store.BatchWork(ctx, jobID)
+	if quotekit.CodeOf(err) == quotekit.ENotFound {
+		return job, false, errForeign(jobID)
+	}
 	if err != nil {
 		return job, false, err
 	}
