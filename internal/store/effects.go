@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,22 +19,23 @@ import (
 
 // Same reports whether i and j have the same columns with the same values.
 func (i Image) Same(j Image) bool {
-	columns := i.Columns()
-	return slices.Equal(columns, j.Columns()) && !slices.ContainsFunc(columns, func(c string) bool {
-		a, b := gjson.GetBytes(i, c), gjson.GetBytes(j, c)
-		return a.Type != b.Type || a.String() != b.String()
+	return maps.EqualFunc(i.values(), j.values(), func(a, b gjson.Result) bool {
+		if a.Type != gjson.String || b.Type != gjson.String {
+			return a.Raw == b.Raw // a number has more digits than a float
+		}
+		return a.Str == b.Str // however it is escaped
 	})
 }
 
-// Columns lists the columns of i, sorted.
-func (i Image) Columns() []string {
-	var columns []string
-	gjson.ParseBytes(i).ForEach(func(key, _ gjson.Result) bool {
-		columns = append(columns, key.Str)
+// values are those of all columns. They are not looked up by name, since gjson
+// takes a name for a path, and the columns of others may be called anything.
+func (i Image) values() map[string]gjson.Result {
+	all := map[string]gjson.Result{}
+	gjson.ParseBytes(i).ForEach(func(key, value gjson.Result) bool {
+		all[key.Str] = value
 		return true
 	})
-	slices.Sort(columns)
-	return columns
+	return all
 }
 
 // Value is the value of a column, to be written again as it is.

@@ -137,7 +137,14 @@ func (tx *Tx) upsert(ctx context.Context, t *table, rows [][]any) error {
 	return nil
 }
 
-// quote quotes an identifier; all of ours are lower-case words.
-func quote(name string) string { return `"` + name + `"` }
+// quote quotes an identifier: ours are lower-case words, but the application's own
+// columns may be called anything.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-func quoteList(names []string) string { return quote(strings.Join(names, `", "`)) }
+func quoteList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	return strings.Join(quoted, ", ")
+}
