@@ -275,7 +275,7 @@ var existing = []string{
 		client_name TEXT, client_email TEXT, quote_number TEXT, status quote_status NOT NULL DEFAULT 'draft', line_items JSONB,
 		subtotal NUMERIC(10,2), tax_rate NUMERIC(7,4), tax_amount NUMERIC(10,2), total NUMERIC(10,2) NOT NULL, notes TEXT,
 		valid_until TIMESTAMPTZ, created_at TIMESTAMPTZ DEFAULT now(), updated_at TIMESTAMPTZ DEFAULT now(),
-		"Follow up" TEXT, score DOUBLE PRECISION, photo BYTEA, labels TEXT[], due DATE, local TIMESTAMP, took INTERVAL, exact NUMERIC,
+		"Follow up" TEXT, "net.amount" TEXT, "a*b|c#@?" TEXT, "q""uote" TEXT, score DOUBLE PRECISION, photo BYTEA, labels TEXT[], due DATE, local TIMESTAMP, took INTERVAL, exact NUMERIC DEFAULT 12345678901234567890.123456788,
 		span TSTZRANGE, address INET, settings JSONB,
 		total_doubled NUMERIC GENERATED ALWAYS AS (total * 2) STORED
 	)`,
@@ -297,7 +297,7 @@ func TestBatchUndo_OfAnExistingApplication(t *testing.T) {
 	u := s.user()
 	client := s.clients(u, 1)[0]
 	ids := s.quotes(u, 12, client)
-	mustWrite(t, s, `UPDATE quotes SET "Follow up" = E'a\n"ü"', score = 0.1 + 0.2, photo = '\x00ff', labels = ARRAY['a', NULL, 'b,"c'],
+	mustWrite(t, s, `UPDATE quotes SET "Follow up" = E'a\n"ü"', "net.amount" = '1', "q""uote" = '"', score = 0.1 + 0.2, photo = '\x00ff', labels = ARRAY['a', NULL, 'b,"c'],
 		due = '2026-02-28', local = '2026-01-01 00:00:00.123456', took = '1 mon 2 days 03:04:05.678', exact = 12345678901234567890.123456789,
 		span = '[2026-01-01,)', address = '::1', settings = '{"a": {"b": [1.50, null]}, "n": 12345678901234567890}'`,
 		`UPDATE quotes SET score = 'NaN', local = 'infinity', exact = 'NaN' WHERE id = '`+ids[1]+`'`,
@@ -342,6 +342,16 @@ func TestBatchUndo_OfAnExistingApplication(t *testing.T) {
 	made := u.run("bulk_create_quotes", []map[string]any{{"client_id": client, "total": "1"}}, nil)
 	u.wantOutcomes(made, "succeeded")
 	u.wantOutcomes(u.act(made.ID, "undo"), "succeeded")
+	for _, column := range []string{`"Follow up"`, `"net.amount"`, `"a*b|c#@?"`, `"q""uote"`, "labels", "photo", "exact"} {
+		made := u.run("bulk_create_quotes", objects("bulk_create_quotes", 2), nil)
+		value := "{}"
+		if column == "exact" {
+			value = "12345678901234567890.123456789"
+		}
+		mustWrite(t, s, "ALTER TABLE quotes DISABLE TRIGGER touch", "UPDATE quotes SET "+column+" = '"+value+"' WHERE id = '"+idsOf(u.results(made.ID))[0]+"'",
+			"ALTER TABLE quotes ENABLE TRIGGER touch")
+		u.wantOutcomes(u.act(made.ID, "undo"), "failed: changed_since", "succeeded")
+	}
 	long := u.run("bulk_create_clients", []map[string]any{{"name": strings.Repeat("x", 201)}, {"name": "short"}}, nil)
 	u.wantOutcomes(long, "failed: conflict", "succeeded")
 }
