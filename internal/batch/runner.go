@@ -202,9 +202,15 @@ func (r *Runner) begin(p *plan, fence int64) {
 func (r *Runner) fail(ctx context.Context, work store.BatchWork, ids []string, fence int64, cause error) error {
 	r.logger.Error("batch job cannot run", "batch_id", work.ID, "operation", work.Operation, "error", cause)
 	err := r.store.WithTx(ctx, func(tx *store.Tx) error {
-		_, err := tx.EndBatch(ctx, work, quotekit.BatchFailed, store.Describe(cause), ids, fence)
+		ended, err := tx.EndBatch(ctx, work, quotekit.BatchFailed, store.Describe(cause), ids, fence)
+		if err == nil && !ended {
+			return errFenced
+		}
 		return err
 	})
+	if errors.Is(err, errFenced) {
+		return nil
+	}
 	if err == nil {
 		r.watchers.tell(work.ID)
 	}
@@ -267,10 +273,15 @@ func (r *Runner) conclude(ctx context.Context, u unit, err error) (left []unit) 
 			r.logger.Warn("batch chunk is tried again", "batch_id", u.run.work.ID, "error", store.Describe(err))
 		}
 		return r.later(u)
-	case class == store.DataError && (len(u.items) > 1 || u.items[0].verdict == nil):
+	case class == store.DataError:
 		return r.isolate(ctx, u, err)
 	}
-	if err := r.fail(ctx, u.run.work, u.run.itemIDs(), u.run.fence, err); err != nil {
+	return r.giveUp(ctx, u, err)
+}
+
+// giveUp ends the job of a unit that cannot be worked on.
+func (r *Runner) giveUp(ctx context.Context, u unit, cause error) []unit {
+	if err := r.fail(ctx, u.run.work, u.run.itemIDs(), u.run.fence, cause); err != nil {
 		r.logger.Warn("end a batch job", "batch_id", u.run.work.ID, "error", err)
 		return r.later(u)
 	}
@@ -349,6 +360,8 @@ func (r *Runner) isolate(ctx context.Context, u unit, err error) []unit {
 		return nil
 	case len(u.items) > 1:
 		return halve(u)
+	case u.items[0].verdict != nil: // it has asked the database for nothing
+		return r.giveUp(ctx, u, err)
 	}
 	return judge(u, verdictOf(u.items[0], err))
 }

@@ -521,3 +521,39 @@ func TestRunner_TakesTurnsBeyondItsRoom(t *testing.T) {
 		}
 	})
 }
+
+// TestCancel_DoesNotWaitForChunks cancels jobs in the middle, again and again. The
+// chunks that are under way are committed or refused, but neither waits for the
+// other.
+func TestCancel_DoesNotWaitForChunks(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		p := newProcess(t, url)
+		p.work()
+		var took []time.Duration
+		for range 20 {
+			// Items that stand twice are done with before those of the database.
+			ids := p.items(200)
+			list := slices.Clone(ids)
+			for i := 8; i < len(list); i += 10 {
+				list[i] = ids[0]
+			}
+			job := p.submit(list)
+			within(t, 10*time.Second, "the middle", func() bool { return p.job(job).Processed > 0 })
+			started := time.Now()
+			got, err := p.Cancel(t.Context(), Caller{UserID: testUser}, job)
+			took = append(took, time.Since(started))
+			if err != nil || !got.Status.Finished() {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			results, err := p.store.BatchItems(t.Context(), testUser, job, "", 0, 1000)
+			if err != nil || len(results) != 200 {
+				t.Errorf("%d results, %v", len(results), err)
+			}
+		}
+		slices.Sort(took)
+		t.Logf("%s in the median, %s at most", took[len(took)/2], took[len(took)-1])
+		if longest := took[len(took)-1]; longest > lockWait/2 {
+			t.Errorf("a cancel took %s", longest)
+		}
+	})
+}

@@ -297,10 +297,13 @@ func (s *Service) Cancel(ctx context.Context, c Caller, jobID string) (store.Bat
 		ids = p.itemIDs()
 	}
 	err = s.store.WithTx(ctx, func(tx *store.Tx) error {
-		_, err := tx.EndBatch(ctx, work, quotekit.BatchCancelled, "", ids, 0)
+		ended, err := tx.EndBatch(ctx, work, quotekit.BatchCancelled, "", ids, 0)
+		if err == nil && !ended {
+			return errFenced // it has ended meanwhile
+		}
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errFenced) {
 		return job, err
 	}
 	s.runner.schedule.drop(jobID)

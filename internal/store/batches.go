@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quotekit/quotekit"
@@ -195,7 +196,7 @@ type ItemResult struct {
 // transaction has to be given up, if the job is not processing under the fence
 // number any more.
 func (tx *Tx) AdvanceBatch(ctx context.Context, jobID string, fence int64, results []ItemResult) (ok bool, err error) {
-	if err := tx.insertResults(ctx, jobID, results); err != nil {
+	if err := tx.insertResults(ctx, jobID, results, ""); err != nil {
 		return false, wrap(err, "record outcomes")
 	}
 	failed, skipped := 0, 0
@@ -241,27 +242,16 @@ RETURNING status, failed_items, started_at`
 
 // EndBatch ends a job early, as cancelled or failed, and records what it did not
 // reach as unprocessed, with the ids of its items as far as they are known. It
-// reports false if the job is finished already. With a fence number it ends the
-// job only for the attempt of that number.
+// must come last in the transaction. It reports false, and the transaction has to
+// be given up, if the job is finished already. With a fence number it ends the job
+// only for the attempt of that number.
 func (tx *Tx) EndBatch(ctx context.Context, work BatchWork, status quotekit.BatchStatus, message string, itemIDs []string, fence int64) (bool, error) {
-	const end = `
-UPDATE batch_jobs
-SET status = $1, completed_at = $2, revision = revision + 1, lease_owner = NULL, lease_until = NULL
-WHERE id = $3 AND status IN ('pending', 'processing') AND (CAST($4 AS BIGINT) = 0 OR fence = $4)
-RETURNING total_items, failed_items, started_at`
-	var (
-		total, failures int
-		started         *time.Time
-	)
-	found := false
-	err := tx.returning(ctx, end, func(r row) error {
-		found = true
-		return r.Scan(&total, &failures, &started)
-	}, string(status), tx.Now, work.ID, fence)
-	if err != nil || !found {
+	total := 0
+	const size = `SELECT total_items FROM batch_jobs WHERE id = $1`
+	err := tx.returning(ctx, size, func(r row) error { return r.Scan(&total) }, work.ID)
+	if err != nil {
 		return false, wrap(err, "end batch job "+work.ID)
 	}
-	// From here on no chunk can commit, so what has an outcome is known.
 	done := map[int]bool{}
 	const positions = `SELECT position FROM batch_job_items WHERE job_id = $1`
 	err = tx.returning(ctx, positions, func(r row) error {
@@ -284,8 +274,28 @@ RETURNING total_items, failed_items, started_at`
 		}
 		rest = append(rest, item)
 	}
-	if err := tx.insertResults(ctx, work.ID, rest); err != nil {
+	// In the order of a chunk: outcomes first, and then the job. A chunk that has
+	// recorded its outcomes is waited for; one that has not will wait, and then find
+	// them taken. In the other order each would wait for the other.
+	if err := tx.insertResults(ctx, work.ID, rest, "ON CONFLICT (job_id, position) DO NOTHING"); err != nil {
 		return false, wrap(err, "record unprocessed items")
+	}
+	const end = `
+UPDATE batch_jobs
+SET status = $1, completed_at = $2, revision = revision + 1, lease_owner = NULL, lease_until = NULL
+WHERE id = $3 AND status IN ('pending', 'processing') AND (CAST($4 AS BIGINT) = 0 OR fence = $4)
+RETURNING failed_items, started_at`
+	var (
+		failures int
+		started  *time.Time
+	)
+	found := false
+	err = tx.returning(ctx, end, func(r row) error {
+		found = true
+		return r.Scan(&failures, &started)
+	}, string(status), tx.Now, work.ID, fence)
+	if err != nil || !found {
+		return false, wrap(err, "end batch job "+work.ID)
 	}
 	if started == nil {
 		started = &tx.Now
@@ -328,9 +338,12 @@ WHERE id = $3`
 const insertResults = `
 INSERT INTO batch_job_items (job_id, position, item_id, outcome, error_code, error_message, before_image, after_image, related)`
 
-func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemResult) error {
+// insertResults records outcomes in the order of their positions, so that no two
+// transactions wait for each other. suffix is an ON CONFLICT clause.
+func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemResult, suffix string) error {
+	results = slices.SortedFunc(slices.Values(results), func(a, b ItemResult) int { return a.Position - b.Position })
 	if tx.dialect == Postgres {
-		return tx.insertResultArrays(ctx, jobID, results)
+		return tx.insertResultArrays(ctx, jobID, results, suffix)
 	}
 	rows := make([][]any, len(results))
 	for i, r := range results {
@@ -343,15 +356,16 @@ func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemRes
 			null(string(r.Before)), null(string(r.After)), null(related),
 		}
 	}
-	return tx.multiRow(ctx, insertResults, "", 9, rows, nil)
+	return tx.multiRow(ctx, insertResults, suffix, 9, rows, nil)
 }
 
 // insertResultArrays is one statement for any number of rows: columns as arrays.
-func (tx *Tx) insertResultArrays(ctx context.Context, jobID string, results []ItemResult) error {
+func (tx *Tx) insertResultArrays(ctx context.Context, jobID string, results []ItemResult, suffix string) error {
 	const text = insertResults + `
 SELECT $1, a.position, a.item_id, a.outcome, a.code, a.message, a.before_image::JSON, a.after_image::JSON, a.related::JSON
 FROM unnest($2::INTEGER[], $3::UUID[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::TEXT[], $9::TEXT[])
-  AS a (position, item_id, outcome, code, message, before_image, after_image, related)`
+  AS a (position, item_id, outcome, code, message, before_image, after_image, related)
+`
 	positions := make([]int, len(results))
 	columns := make([][]*string, 7)
 	for i, r := range results {
@@ -375,7 +389,7 @@ FROM unnest($2::INTEGER[], $3::UUID[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::T
 	for _, c := range columns {
 		args = append(args, c)
 	}
-	return tx.run(ctx, text, args...)
+	return tx.run(ctx, text+suffix, args...)
 }
 
 // related is the list of related ids as JSON, or "".
