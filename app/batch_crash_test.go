@@ -309,13 +309,7 @@ func (w *crashWorld) pricedItems(u *user) (ids []string, prices []quotekit.Cents
 }
 
 // raised is a price that was raised by 5 % once, as the database shows it.
-func (w *crashWorld) raised(p quotekit.Cents) string {
-	p = (p*105 + 50) / 100
-	if w.s.Store().Postgres() {
-		return p.String()
-	}
-	return fmt.Sprint(int64(p))
-}
+func (w *crashWorld) raised(p quotekit.Cents) string { return w.s.shown((p*105 + 50) / 100) }
 
 func (w *crashWorld) prices(u *user) *crashTask {
 	ids, prices := w.pricedItems(u)

@@ -115,7 +115,7 @@ var (
 		Name: "Idempotency-Key",
 		Doc:  "Names the request, at most 255 printable characters: sent again with the same body it yields the same job, with another body 422.",
 	}
-	preferHeader = rest.Param{Name: "Prefer", Doc: "`wait=N` waits up to N seconds, 20 at most, for the end of the job; `respond-async` does not wait."}
+	preferHeader = rest.Param{Name: "Prefer", Doc: "`wait=N` waits up to N seconds, 20 at most, for the end of the job; without it, and with `respond-async` alone, the answer comes at once."}
 	jobID        = []rest.Param{{Name: "id", Doc: "The id of a job.", Type: uuid.UUID{}}}
 )
 
@@ -461,18 +461,17 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, job store.Batch
 }
 
 // preferredWait reads Prefer (RFC 7240): preferences that are not understood are
-// ignored, and respond-async wins over a wait of the same request.
+// ignored. With respond-async a wait says how long to wait before the answer is
+// 202, which is what it says without.
 func preferredWait(headers []string) (seconds int, ok bool) {
 	for _, preference := range strings.Split(strings.Join(headers, ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "respond-async":
-			return 0, false
-		case "wait":
-			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
-			if err == nil && n > 0 && !ok {
-				seconds, ok = min(n, int(maxWait/time.Second)), true
-			}
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
+		}
+		n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+		if err == nil && n > 0 && !ok {
+			seconds, ok = min(n, int(maxWait/time.Second)), true
 		}
 	}
 	return seconds, ok

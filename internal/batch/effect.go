@@ -82,16 +82,27 @@ func (p *plan) remove(ctx context.Context, tx *store.Tx, items []item) ([]store.
 		return nil, err
 	}
 	results := make([]store.ItemResult, len(items))
+	var missing []string
 	for i, it := range items {
 		before, ok := deleted[it.id]
 		if !ok {
+			missing = append(missing, it.id)
 			results[i] = p.notFound(it)
 			continue
 		}
 		results[i] = succeeded(it)
 		results[i].Before, results[i].Related = before, links[it.id]
 	}
-	return results, nil
+	if missing == nil {
+		return results, nil
+	}
+	kept, err := tx.ReadRows(ctx, table, user, missing, "id")
+	for i, it := range items {
+		if _, ok := kept[it.id]; ok {
+			results[i] = refusedByDatabase(it)
+		}
+	}
+	return results, err
 }
 
 func (p *plan) export(ctx context.Context, tx *store.Tx, items []item) ([]store.ItemResult, error) {

@@ -74,6 +74,7 @@ func TestPreferredWait(t *testing.T) {
 		{"waiting=5", "0 false"},
 		{"wait=99999999999999999999", "0 false"},
 		{"respond-async", "0 false"},
+		{"respond-async, wait=5", "5 true"},
 		{",,;=\"", "0 false"},
 	} {
 		seconds, ok := preferredWait(strings.Split(tt.headers, "|"))

@@ -231,12 +231,24 @@ func (r *Runner) execute(ctx context.Context, units []unit) {
 	if len(open) == 0 {
 		return
 	}
-	for i, err := range r.attempt(ctx, open) {
-		u := open[i]
-		r.schedule.done(u.run, r.conclude(ctx, u, err)...)
-		if err == nil {
-			r.watchers.tell(u.run.work.ID)
+	err := r.attempt(ctx, open)
+	if err != nil && len(open) > 1 {
+		// Each alone, so that one is not held up by another's trouble.
+		for _, u := range open {
+			r.finish(ctx, u, r.attempt(ctx, []unit{u}))
 		}
+		return
+	}
+	for _, u := range open {
+		r.finish(ctx, u, err)
+	}
+}
+
+// finish ends the turn of a unit after an attempt.
+func (r *Runner) finish(ctx context.Context, u unit, err error) {
+	r.schedule.done(u.run, r.conclude(ctx, u, err)...)
+	if err == nil {
+		r.watchers.tell(u.run.work.ID)
 	}
 }
 
@@ -289,31 +301,18 @@ func (r *Runner) giveUp(ctx context.Context, u unit, cause error) []unit {
 	return nil
 }
 
-// attempt is a transaction of units, and returns the error of each. Of several,
-// each stands behind a savepoint, so that one is not lost for another. A stop
-// lets the transaction end.
-func (r *Runner) attempt(ctx context.Context, units []unit) []error {
+// attempt is a transaction of units. A stop lets it end.
+func (r *Runner) attempt(ctx context.Context, units []unit) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	defer cancel()
-	errs := make([]error, len(units))
-	err := r.store.WithTx(ctx, func(tx *store.Tx) error {
-		if len(units) == 1 {
-			return r.work(ctx, tx, units[0])
-		}
-		for i, u := range units {
-			var err error
-			if errs[i], err = tx.Separately(ctx, func() error { return r.work(ctx, tx, u) }); err != nil {
+	return r.store.WithTx(ctx, func(tx *store.Tx) error {
+		for _, u := range units {
+			if err := r.work(ctx, tx, u); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-	}
-	return errs
 }
 
 // work is what a unit does in its transaction.

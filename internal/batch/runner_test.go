@@ -291,7 +291,7 @@ func TestZombie_BetweenEffectAndCommit(t *testing.T) {
 	first.onUpdate = func() { once.Do(func() { close(asleep); <-wake }) }
 	u, _ := first.runner.schedule.next()
 	attempt := make(chan error, 1)
-	go func() { attempt <- first.runner.attempt(context.Background(), []unit{u})[0] }()
+	go func() { attempt <- first.runner.attempt(context.Background(), []unit{u}) }()
 	<-asleep
 
 	second.expire(job)
@@ -403,7 +403,7 @@ func TestRunner_OldChunksLeaveTheNewAttemptAlone(t *testing.T) {
 					t.Fatalf("fences %d and %d", old.run.fence, again.run.fence)
 				}
 				old.tries = tries
-				if left := p.runner.conclude(t.Context(), old, p.runner.attempt(t.Context(), []unit{old})[0]); len(left) != 0 {
+				if left := p.runner.conclude(t.Context(), old, p.runner.attempt(t.Context(), []unit{old})); len(left) != 0 {
 					t.Errorf("%d units are left", len(left))
 				}
 				if !p.runner.schedule.has(job) {

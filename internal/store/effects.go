@@ -273,22 +273,6 @@ func (tx *Tx) pairs(ctx context.Context, text string, each func(a, b string), ar
 	}, args...)
 }
 
-// Separately runs f and, if that fails, takes back what it did, so that the
-// transaction can go on. failure is that of f; after an err the transaction is
-// lost.
-func (tx *Tx) Separately(ctx context.Context, f func() error) (failure, err error) {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT separate"); err != nil {
-		return nil, err
-	}
-	if failure = f(); failure != nil {
-		if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT separate"); err != nil {
-			return failure, err
-		}
-	}
-	_, err = tx.ExecContext(ctx, "RELEASE SAVEPOINT separate")
-	return failure, err
-}
-
 // Tentatively runs f and then takes back what it did to the database.
 func (tx *Tx) Tentatively(ctx context.Context, f func() error) error {
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT dry_run"); err != nil {

@@ -201,12 +201,14 @@ func scanItem(r row) (ItemResult, error) {
 }
 
 // CleanBatches deletes at most limit jobs that ended before a time, with their
-// items, and returns how many. A job that is still being undone or retried stays.
+// items, and returns how many. A job that is still being undone or retried stays,
+// and so does one of another program.
 func (s *Store) CleanBatches(ctx context.Context, before time.Time, limit int) (int, error) {
 	const old = `
 SELECT j.id
 FROM batch_jobs AS j
 WHERE j.status IN ('completed', 'failed', 'cancelled') AND j.completed_at < $1
+  AND EXISTS (SELECT 1 FROM batch_job_inputs AS i WHERE i.job_id = j.id)
   AND NOT EXISTS (SELECT 1 FROM batch_jobs AS c WHERE c.parent_id = j.id AND c.status IN ('pending', 'processing'))
 ORDER BY j.completed_at
 LIMIT $2`
