@@ -117,12 +117,12 @@ func (i Image) decode(v any) error {
 // Postgres' json_populate_recordset read.
 func (d Dialect) makeImage(values quotekit.Values) (Image, error) {
 	image := Image("{")
-	for column, v := range values {
+	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if len(image) > 1 {
 			image = append(image, ',')
 		}
 		image = append(append(append(image, '"'), column...), '"', ':')
-		switch v := v.(type) {
+		switch v := values[column].(type) {
 		case nil:
 			image = append(image, "null"...)
 		case string:

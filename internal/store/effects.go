@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,9 +105,12 @@ func (tx *Tx) ReadRows(ctx context.Context, table quotekit.ApplicationTable, use
 
 func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids, columns []string, locking string) (map[string]Image, error) {
 	t, d := appTables[table], tx.dialect
-	text := fmt.Sprintf("SELECT t.id, %s FROM %s AS t WHERE %s AND %s%s",
-		d.imageOf(t, columns...), t.name, owned("t.user_id", "$1"), d.among("t.id", "$2"), locking)
-	return tx.images(ctx, text, userID, d.idsArgument(ids))
+	from := t.name + " AS t WHERE " + d.among("t.id", "$1")
+	if d == SQLite { // a third faster than IN
+		from = "(SELECT value AS wanted FROM json_each($1)) CROSS JOIN " + t.name + " AS t WHERE t.id = wanted"
+	}
+	text := fmt.Sprintf("SELECT t.id, %s FROM %s AND %s%s", d.imageOf(t, columns...), from, owned("t.user_id", "$2"), locking)
+	return tx.images(ctx, text, d.idsArgument(ids), userID)
 }
 
 // DeleteRows deletes the rows of a user that have one of the ids, and returns
@@ -138,17 +142,27 @@ func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, u
 			}
 		}
 	}
-	if tx.dialect == SQLite {
-		return tx.updateEach(ctx, appTables[table], userID, columns, updates)
-	}
 	t, d := appTables[table], tx.dialect
-	rows := make([]Image, len(updates))
-	ids := make([]string, len(updates))
-	set := make([]string, len(columns))
-	for i, u := range updates {
-		rows[i] = fmt.Appendf(nil, `{"id":%q,%s`, u.ID, u.Image[1:])
-		ids[i] = u.ID
+	same := !slices.ContainsFunc(updates, func(u Update) bool { return !bytes.Equal(u.Image, updates[0].Image) })
+	switch {
+	case d == SQLite && same:
+		return tx.updateAlike(ctx, t, userID, columns, updates)
+	case d == SQLite:
+		return tx.updateEach(ctx, t, userID, columns, updates)
 	}
+	var rows []Image
+	ids := make([]string, len(updates))
+	for i, u := range updates {
+		ids[i] = u.ID
+		if !same || i == 0 {
+			rows = append(rows, fmt.Appendf(nil, `{"id":%q,%s`, u.ID, u.Image[1:]))
+		}
+	}
+	join := "t.id = v.id"
+	if same {
+		join = "TRUE"
+	}
+	set := make([]string, len(columns))
 	for i, c := range columns {
 		set[i] = quote(c) + " = v." + quote(c)
 	}
@@ -156,21 +170,40 @@ func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, u
 	// ids is there for the planner, which takes the rows of a function for a
 	// thousand, and would read the whole table for them.
 	text := fmt.Sprintf("UPDATE %[1]s AS t SET %[2]s FROM json_populate_recordset(NULL::%[1]s, $1::JSON) AS v "+
-		"WHERE t.id = v.id AND %[3]s AND %[4]s RETURNING t.id, %[5]s",
-		t.name, strings.Join(set, ", "), owned("t.user_id", "$2"), d.among("t.id", "$3"), d.imageOf(t, columns...))
+		"WHERE %[3]s AND %[4]s AND %[5]s RETURNING t.id, %[6]s",
+		t.name, strings.Join(set, ", "), join, owned("t.user_id", "$2"), d.among("t.id", "$3"), d.imageOf(t, columns...))
 	return tx.images(ctx, text, imageArray(rows), userID, d.idsArgument(ids))
 }
 
-// updateEach is a loop over a prepared statement, which on SQLite takes half the
-// time of one statement with all values in it. The tables are our own there, so
-// that a row becomes what it is set to.
-func (tx *Tx) updateEach(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
-	set := make([]string, len(columns))
-	for i, c := range columns {
-		set[i] = fmt.Sprintf("%s = $%d", quote(c), i+1)
+// updateAlike gives all rows the same values. On SQLite the tables are our own,
+// so that a row becomes what it is set to.
+func (tx *Tx) updateAlike(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
+	args, err := t.bind(updates[0].Image, columns)
+	if err != nil {
+		return nil, err
 	}
-	text := fmt.Sprintf("UPDATE %s SET %s WHERE id = $%d AND %s",
-		t.name, strings.Join(set, ", "), len(columns)+1, owned("user_id", fmt.Sprintf("$%d", len(columns)+2)))
+	ids := make([]string, len(updates))
+	for i, u := range updates {
+		ids[i] = u.ID
+	}
+	n := len(columns)
+	text := fmt.Sprintf("UPDATE %s SET %s WHERE %s AND %s RETURNING id", t.name, assignments(columns),
+		owned("user_id", fmt.Sprintf("$%d", n+1)), tx.dialect.among("id", fmt.Sprintf("$%d", n+2)))
+	updated := make(map[string]Image, len(updates))
+	err = tx.returning(ctx, text, func(r row) error {
+		var id string
+		err := r.Scan(&id)
+		updated[id] = updates[0].Image
+		return err
+	}, append(args, userID, tx.dialect.idsArgument(ids))...)
+	return updated, err
+}
+
+// updateEach is a loop over a prepared statement, which on SQLite takes half the
+// time of one statement with all values in it.
+func (tx *Tx) updateEach(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
+	text := fmt.Sprintf("UPDATE %s SET %s WHERE id = $%d AND %s", t.name, assignments(columns),
+		len(columns)+1, owned("user_id", fmt.Sprintf("$%d", len(columns)+2)))
 	stmt, err := tx.prepared(ctx, text)
 	if err != nil {
 		return nil, err
@@ -191,6 +224,15 @@ func (tx *Tx) updateEach(ctx context.Context, t *appTable, userID string, column
 		}
 	}
 	return updated, nil
+}
+
+// assignments sets columns to the first arguments.
+func assignments(columns []string) string {
+	set := make([]string, len(columns))
+	for i, c := range columns {
+		set[i] = fmt.Sprintf("%s = $%d", quote(c), i+1)
+	}
+	return strings.Join(set, ", ")
 }
 
 // RestoreRows puts deleted rows of a user back as they were, columns of others

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"regexp"
+	"strconv"
 	"sync"
 )
 
@@ -35,7 +37,7 @@ func (s *statements) prepareWanted(ctx context.Context, db *sql.DB) {
 		if done {
 			continue
 		}
-		stmt, err := db.PrepareContext(ctx, text)
+		stmt, err := db.PrepareContext(ctx, unnamed(text))
 		if err != nil {
 			continue
 		}
@@ -87,7 +89,7 @@ func (tx *Tx) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 		stmt = tx.StmtContext(ctx, kept)
 	} else {
 		var err error
-		if stmt, err = tx.PrepareContext(ctx, text); err != nil {
+		if stmt, err = tx.PrepareContext(ctx, unnamed(text)); err != nil {
 			return nil, err
 		}
 	}
@@ -96,4 +98,22 @@ func (tx *Tx) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	tx.own[text] = stmt
 	return stmt, nil
+}
+
+var placeholder = regexp.MustCompile(`\$\d+`)
+
+// unnamed writes ? for the placeholders of a statement that has each once and in
+// order: the driver looks up the name of every other one, for every row.
+func unnamed(text string) string {
+	n := 0
+	inOrder := true
+	short := placeholder.ReplaceAllStringFunc(text, func(mark string) string {
+		n++
+		inOrder = inOrder && mark == "$"+strconv.Itoa(n)
+		return "?"
+	})
+	if !inOrder {
+		return text
+	}
+	return short
 }
