@@ -33,7 +33,7 @@ import (
 func TestBatchProperty_OutcomesAddUpAndUndoRestores(t *testing.T) {
 	rounds, chunks := 1, []int{2} // rounds of a hundred jobs
 	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
-		rounds, chunks = 20, []int{1, 2, 7}
+		rounds, chunks = 10, []int{1, 2, 7}
 	}
 	for _, chunk := range chunks {
 		t.Run(fmt.Sprint("chunk=", chunk), func(t *testing.T) {
