@@ -3,7 +3,6 @@ package batch
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/quotekit/quotekit"
@@ -134,7 +133,10 @@ type change struct {
 func (p *plan) columns() []string { return append(slices.Clone(p.operation.Columns), "updated_at") }
 
 func (p *plan) update(ctx context.Context, tx *store.Tx, items []item) ([]store.ItemResult, error) {
-	rows, err := tx.LockRows(ctx, p.operation.Table, p.work.UserID, idsOf(items), p.columns()...)
+	// All columns of the operation are set, those that stay as they are as well, so
+	// that one statement serves all rows.
+	columns := p.columns()
+	rows, err := tx.LockRows(ctx, p.operation.Table, p.work.UserID, idsOf(items), columns...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,22 +157,15 @@ func (p *plan) update(ctx context.Context, tx *store.Tx, items []item) ([]store.
 			r.Outcome, r.Code, r.Message = quotekit.Skipped, quotekit.ItemUnchanged, "it is so already"
 			results = append(results, r)
 		default:
-			changes = append(changes, p.change(tx, it, values, image))
+			after, err := tx.Overlay(image, columns, values)
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, change{it, store.Update{ID: it.id, Image: after}, image})
 		}
 	}
 	done, err := p.applyChanges(ctx, tx, changes)
 	return append(results, done...), err
-}
-
-// change sets all columns of the operation, those that stay as they are as well,
-// so that one statement serves all rows.
-func (p *plan) change(tx *store.Tx, it item, values quotekit.Values, before store.Image) change {
-	all := quotekit.Values{"updated_at": tx.Now}
-	for _, c := range p.operation.Columns {
-		all[c] = before.Value(c)
-	}
-	maps.Copy(all, values)
-	return change{it, store.Update{ID: it.id, Values: all}, before}
 }
 
 func (p *plan) applyChanges(ctx context.Context, tx *store.Tx, changes []change) ([]store.ItemResult, error) {

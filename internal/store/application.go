@@ -118,37 +118,67 @@ func (i Image) decode(v any) error {
 func (d Dialect) makeImage(values quotekit.Values) (Image, error) {
 	image := Image("{")
 	for _, column := range slices.Sorted(maps.Keys(values)) {
-		if len(image) > 1 {
-			image = append(image, ',')
-		}
-		image = append(append(append(image, '"'), column...), '"', ':')
-		switch v := values[column].(type) {
-		case nil:
-			image = append(image, "null"...)
-		case string:
-			text, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
-			}
-			image = append(image, text...)
-		case quotekit.Cents:
-			image = append(append(append(image, '"'), v.String()...), '"')
-		case quotekit.Rate: // with all four digits behind the point
-			image = fmt.Appendf(image, `"%d.%04d"`, v/1_0000, v%1_0000)
-		case json.RawMessage:
-			image = append(image, v...)
-		case time.Time:
-			layout := time.RFC3339Nano
-			if d == SQLite {
-				layout = sqliteTime
-			}
-			image = v.UTC().Truncate(time.Microsecond).AppendFormat(append(image, '"'), layout)
-			image = append(image, '"')
-		default:
-			return nil, fmt.Errorf("column %s has a value of type %T", column, v)
+		var err error
+		if image, err = d.appendColumn(image, column, values[column]); err != nil {
+			return nil, err
 		}
 	}
 	return append(image, '}'), nil
+}
+
+// Overlay returns columns of a row with new values in the place of old ones. The
+// new updated_at is the time of the transaction.
+func (tx *Tx) Overlay(before Image, columns []string, values quotekit.Values) (Image, error) {
+	image := make(Image, 1, len(before)+32)
+	image[0] = '{'
+	for _, column := range columns {
+		v, changed := values[column]
+		switch {
+		case changed:
+		case column == "updated_at":
+			v = tx.Now
+		default:
+			v = json.RawMessage(cmp.Or(gjson.GetBytes(before, column).Raw, "null"))
+		}
+		var err error
+		if image, err = tx.dialect.appendColumn(image, column, v); err != nil {
+			return nil, err
+		}
+	}
+	return append(image, '}'), nil
+}
+
+func (d Dialect) appendColumn(image Image, column string, value any) (Image, error) {
+	if len(image) > 1 {
+		image = append(image, ',')
+	}
+	image = append(append(append(image, '"'), column...), '"', ':')
+	switch v := value.(type) {
+	case nil:
+		image = append(image, "null"...)
+	case string:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		image = append(image, text...)
+	case quotekit.Cents:
+		image = append(append(append(image, '"'), v.String()...), '"')
+	case quotekit.Rate: // with all four digits behind the point
+		image = fmt.Appendf(image, `"%d.%04d"`, v/1_0000, v%1_0000)
+	case json.RawMessage:
+		image = append(image, v...)
+	case time.Time:
+		layout := time.RFC3339Nano
+		if d == SQLite {
+			layout = sqliteTime
+		}
+		image = v.UTC().Truncate(time.Microsecond).AppendFormat(append(image, '"'), layout)
+		image = append(image, '"')
+	default:
+		return nil, fmt.Errorf("column %s has a value of type %T", column, v)
+	}
+	return image, nil
 }
 
 // bind makes arguments of the columns of an image, for SQLite. A column that the

@@ -39,14 +39,6 @@ func (i Image) values() map[string]gjson.Result {
 	return all
 }
 
-// Value is the value of a column, to be written again as it is.
-func (i Image) Value(column string) json.RawMessage {
-	if raw := gjson.GetBytes(i, column).Raw; raw != "" {
-		return json.RawMessage(raw)
-	}
-	return json.RawMessage("null")
-}
-
 // among is SQL for "column is one of the ids of this argument": one text
 // however many ids there are.
 func (d Dialect) among(column, placeholder string) string {
@@ -122,33 +114,20 @@ func (tx *Tx) DeleteRows(ctx context.Context, table quotekit.ApplicationTable, u
 	return tx.images(ctx, text, userID, d.idsArgument(ids))
 }
 
-// Update is a change of a row: new values of columns, in the place of old ones.
+// Update is a change of a row: the new values of columns, as an image.
 type Update struct {
-	ID     string
-	Values quotekit.Values
-	// Image has the values instead, if they come from an image.
+	ID    string
 	Image Image
 }
 
 // UpdateRows sets columns of rows of a user, each to its own values, and returns
-// these columns as they are afterwards. Every update has a value for each of
-// the columns.
+// these columns as they are afterwards. The rows are locked; every update has a
+// value for each of the columns.
 func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
-	for i, u := range updates {
-		if u.Image == nil {
-			var err error
-			if updates[i].Image, err = tx.dialect.makeImage(u.Values); err != nil {
-				return nil, err
-			}
-		}
-	}
 	t, d := appTables[table], tx.dialect
 	same := !slices.ContainsFunc(updates, func(u Update) bool { return !bytes.Equal(u.Image, updates[0].Image) })
-	switch {
-	case d == SQLite && same:
-		return tx.updateAlike(ctx, t, userID, columns, updates)
-	case d == SQLite:
-		return tx.updateEach(ctx, t, userID, columns, updates)
+	if d == SQLite {
+		return tx.updateSQLite(ctx, t, userID, columns, updates)
 	}
 	var rows []Image
 	ids := make([]string, len(updates))
@@ -175,32 +154,77 @@ func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, u
 	return tx.images(ctx, text, imageArray(rows), userID, d.idsArgument(ids))
 }
 
-// updateAlike gives all rows the same values. On SQLite the tables are our own,
-// so that a row becomes what it is set to.
-func (tx *Tx) updateAlike(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
-	args, err := t.bind(updates[0].Image, columns)
-	if err != nil {
+// updateSQLite is [Tx.UpdateRows] on SQLite, where the tables are our own, so
+// that a row becomes what it is set to.
+func (tx *Tx) updateSQLite(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
+	var differing []string
+	for _, c := range columns {
+		first := gjson.GetBytes(updates[0].Image, c).Raw
+		if slices.ContainsFunc(updates, func(u Update) bool { return gjson.GetBytes(u.Image, c).Raw != first }) {
+			differing = append(differing, c)
+		}
+	}
+	if len(differing) > 1 {
+		return tx.updateEach(ctx, t, userID, columns, updates)
+	}
+	done, err := tx.updateTogether(ctx, t, userID, columns, differing, updates)
+	if err != nil || !done {
 		return nil, err
 	}
-	ids := make([]string, len(updates))
-	for i, u := range updates {
-		ids[i] = u.ID
-	}
-	n := len(columns)
-	text := fmt.Sprintf("UPDATE %s SET %s WHERE %s AND %s RETURNING id", t.name, assignments(columns),
-		owned("user_id", fmt.Sprintf("$%d", n+1)), tx.dialect.among("id", fmt.Sprintf("$%d", n+2)))
 	updated := make(map[string]Image, len(updates))
-	err = tx.returning(ctx, text, func(r row) error {
-		var id string
-		err := r.Scan(&id)
-		updated[id] = updates[0].Image
-		return err
-	}, append(args, userID, tx.dialect.idsArgument(ids))...)
-	return updated, err
+	for _, u := range updates {
+		updated[u.ID] = u.Image
+	}
+	return updated, nil
 }
 
-// updateEach is a loop over a prepared statement, which on SQLite takes half the
-// time of one statement with all values in it.
+// updateTogether is one statement for rows whose values differ in one column at
+// most. It fails if a row is not there, or not the user's.
+func (tx *Tx) updateTogether(ctx context.Context, t *appTable, userID string, columns, differing []string, updates []Update) (bool, error) {
+	values := make(map[string]any, len(updates))
+	for _, u := range updates {
+		args, err := t.bind(u.Image, differing)
+		if err != nil {
+			return false, err
+		}
+		values[u.ID] = nil
+		if len(args) > 0 {
+			values[u.ID] = args[0]
+		}
+	}
+	wanted, err := json.Marshal(values)
+	if err != nil {
+		return false, err
+	}
+	same := slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return slices.Contains(differing, c) })
+	args, err := t.bind(updates[0].Image, same)
+	if err != nil {
+		return false, err
+	}
+	set := assignments(same)
+	for _, c := range differing {
+		set = strings.TrimPrefix(set+", "+quote(c)+" = wanted_value", ", ")
+	}
+	n := len(same)
+	text := fmt.Sprintf("UPDATE %s AS t SET %s FROM (SELECT key AS wanted, value AS wanted_value FROM json_each($%d)) "+
+		"WHERE t.id = wanted AND %s", t.name, set, n+1, owned("t.user_id", fmt.Sprintf("$%d", n+2)))
+	stmt, err := tx.prepared(ctx, text)
+	if err != nil {
+		return false, err
+	}
+	result, err := stmt.ExecContext(context.WithoutCancel(ctx), append(args, string(wanted), userID)...)
+	if err != nil {
+		return false, err
+	}
+	changed, err := result.RowsAffected()
+	if err == nil && changed != int64(len(updates)) {
+		err = fmt.Errorf("%d of %d rows of %s were there to be updated", changed, len(updates), t.name)
+	}
+	return err == nil, err
+}
+
+// updateEach is a loop over a prepared statement, which takes half the time of
+// one statement with several values a row.
 func (tx *Tx) updateEach(ctx context.Context, t *appTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
 	text := fmt.Sprintf("UPDATE %s SET %s WHERE id = $%d AND %s", t.name, assignments(columns),
 		len(columns)+1, owned("user_id", fmt.Sprintf("$%d", len(columns)+2)))
