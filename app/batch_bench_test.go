@@ -33,14 +33,16 @@ var batchFloors = []batchFloor{
 WITH done AS (DELETE FROM quotes AS t WHERE user_id = $1 AND id = ANY($2::UUID[]) RETURNING id, to_jsonb(t)::TEXT::JSON AS image)
 INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image)
 SELECT $3, ROW_NUMBER() OVER (), id, 'succeeded', image FROM done`},
-		sqlite: []string{`
+		sqlite: []string{
+			`
 INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image)
 SELECT $1, ROW_NUMBER() OVER (), id, 'succeeded', json_object('id', id, 'user_id', user_id, 'client_id', client_id,
   'client_name', client_name, 'client_email', client_email, 'quote_number', quote_number, 'status', status,
   'line_items', json(line_items), 'subtotal', subtotal, 'tax_rate', tax_rate, 'tax_amount', tax_amount, 'total', total,
   'notes', notes, 'valid_until', valid_until, 'created_at', created_at, 'updated_at', updated_at)
 FROM quotes WHERE +user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
-			`DELETE FROM quotes WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
+			`DELETE FROM quotes WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`,
+		},
 	},
 	{
 		operation: "update_quote_status", options: map[string]any{"status": "sent"},
@@ -55,13 +57,15 @@ INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, a
 SELECT $3, ROW_NUMBER() OVER (), id, 'succeeded', json_build_object('status', status, 'updated_at', updated_at),
   json_build_object('status', new_status, 'updated_at', new_updated_at)
 FROM done`},
-		sqlite: []string{`
+		sqlite: []string{
+			`
 INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image)
 SELECT $1, ROW_NUMBER() OVER (), id, 'succeeded', json_object('status', status, 'updated_at', updated_at),
   json_object('status', 'sent', 'updated_at', '2026-01-01 00:00:00+00:00')
 FROM quotes WHERE +user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
 			`UPDATE quotes SET status = 'sent', updated_at = '2026-01-01 00:00:00+00:00'
-WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
+WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`,
+		},
 	},
 	{
 		operation: "update_item_prices", options: adjustment("percentage", "5"),
@@ -82,13 +86,15 @@ INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, a
 SELECT $3, ROW_NUMBER() OVER (), id, 'succeeded', json_build_object('unit_price', unit_price, 'updated_at', updated_at),
   json_build_object('unit_price', new_price, 'updated_at', new_updated_at)
 FROM done`},
-		sqlite: []string{`
+		sqlite: []string{
+			`
 INSERT INTO batch_job_items (job_id, position, item_id, outcome, before_image, after_image)
 SELECT $1, ROW_NUMBER() OVER (), id, 'succeeded', json_object('unit_price', unit_price, 'updated_at', updated_at),
   json_object('unit_price', (unit_price * 105 + 50) / 100, 'updated_at', '2026-01-01 00:00:00+00:00')
 FROM items WHERE +user_id = $2 AND id IN (SELECT value FROM json_each($3))`,
 			`UPDATE items SET unit_price = (unit_price * 105 + 50) / 100, updated_at = '2026-01-01 00:00:00+00:00'
-WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`},
+WHERE +user_id = $1 AND id IN (SELECT value FROM json_each($2))`,
+		},
 	},
 }
 

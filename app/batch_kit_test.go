@@ -196,10 +196,10 @@ func (u *user) act(id, act string) batch.Job {
 }
 
 // results are those of all items of a job.
-func (u *user) results(id string) []batch.Result {
+func (u *user) results(id string) []batch.JobResult {
 	u.t.Helper()
 	r := u.do("GET", "/v1/batch-jobs/"+id+"/results", "")
-	var page rest.Page[batch.Result]
+	var page rest.Page[batch.JobResult]
 	if err := json.Unmarshal(r.body, &page); err != nil || r.status != 200 {
 		u.t.Fatalf("status %d, %v: %.300s", r.status, err, r.body)
 	}
@@ -342,7 +342,7 @@ func (u *user) wantOutcomes(j batch.Job, want ...string) {
 }
 
 // idsOf are the ids of a job's rows, "" where there is none.
-func idsOf(results []batch.Result) []string {
+func idsOf(results []batch.JobResult) []string {
 	ids := make([]string, len(results))
 	for i, r := range results {
 		if r.ItemID != nil {

@@ -152,7 +152,7 @@ func TestBatch_PricesAreExact(t *testing.T) {
 }
 
 // created are the objects that a create has made, as results show them.
-func created(t testing.TB, results []batch.Result) []map[string]any {
+func created(t testing.TB, results []batch.JobResult) []map[string]any {
 	t.Helper()
 	list := make([]map[string]any, len(results))
 	for i, r := range results {

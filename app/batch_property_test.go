@@ -370,7 +370,7 @@ WHERE j.id = $1`
 	if err != nil {
 		return 0, err.Error()
 	}
-	var page struct{ Items []batch.Result }
+	var page struct{ Items []batch.JobResult }
 	if err := json.Unmarshal(r.body, &page); err != nil || len(page.Items) != j.TotalItems {
 		return 0, fmt.Sprintf("%d results of %d items, %v", len(page.Items), j.TotalItems, err)
 	}

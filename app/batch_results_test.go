@@ -18,10 +18,10 @@ import (
 )
 
 // page reads one page of results.
-func (u *user) page(id, query string) rest.Page[batch.Result] {
+func (u *user) page(id, query string) rest.Page[batch.JobResult] {
 	u.t.Helper()
 	r := u.do("GET", jobsURL+"/"+id+"/results"+query, "")
-	var p rest.Page[batch.Result]
+	var p rest.Page[batch.JobResult]
 	if err := json.Unmarshal(r.body, &p); err != nil || r.status != 200 {
 		u.t.Fatalf("%s: status %d, %v: %.300s", query, r.status, err, r.body)
 	}
@@ -32,7 +32,7 @@ func (u *user) page(id, query string) rest.Page[batch.Result] {
 	return p
 }
 
-func positions(results []batch.Result) []int {
+func positions(results []batch.JobResult) []int {
 	list := make([]int, len(results))
 	for i, r := range results {
 		list[i] = r.Position

@@ -90,7 +90,7 @@ func (p *program) batchCommand() *cli.Command {
 				ArgsUsage: "ID",
 				Flags:     append(append([]cli.Flag{dryRunFlag()}, waitFlags()...), userFlags()...),
 				Action: func(ctx context.Context, c *cli.Command) error {
-					return p.batchAgain(ctx, c, "undo", batch.Repeat{DryRun: c.Bool("dry-run")})
+					return p.batchAgain(ctx, c, "undo", batch.UndoRequest{DryRun: c.Bool("dry-run")})
 				},
 			},
 			{
@@ -99,7 +99,7 @@ func (p *program) batchCommand() *cli.Command {
 				ArgsUsage: "ID",
 				Flags:     append(waitFlags(), userFlags()...),
 				Action: func(ctx context.Context, c *cli.Command) error {
-					return p.batchAgain(ctx, c, "retry-failed", batch.Repeat{})
+					return p.batchAgain(ctx, c, "retry-failed", batch.UndoRequest{})
 				},
 			},
 		},

@@ -70,9 +70,9 @@ func (f *fakeBatches) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.stream(w, r)
 	case path == "/results":
 		notFound := quotekit.ItemNotFound
-		results := page[batch.Result]{}
+		results := page[batch.JobResult]{}
 		for _, position := range []int{17, 80, 233} {
-			results.Items = append(results.Items, batch.Result{Position: position, Outcome: quotekit.Failed, ErrorCode: &notFound})
+			results.Items = append(results.Items, batch.JobResult{Position: position, Outcome: quotekit.Failed, ErrorCode: &notFound})
 		}
 		rest.WriteJSON(w, r, 200, results)
 	case path == "":
@@ -329,11 +329,11 @@ func TestSubmit_SendsNothingThatIsTooLong(t *testing.T) {
 func TestPreview(t *testing.T) {
 	dry := job(quotekit.BatchCompleted, 1, 12, 1, 14)
 	dry.Operation = "delete_clients"
-	var results []batch.Result
+	var results []batch.JobResult
 	notFound, duplicate := quotekit.ItemNotFound, quotekit.ItemDuplicate
-	results = append(results, batch.Result{Position: 1, Outcome: quotekit.Skipped, ErrorCode: &duplicate})
+	results = append(results, batch.JobResult{Position: 1, Outcome: quotekit.Skipped, ErrorCode: &duplicate})
 	for i := range 12 {
-		results = append(results, batch.Result{Position: 2 + i, Outcome: quotekit.Failed, ErrorCode: &notFound})
+		results = append(results, batch.JobResult{Position: 2 + i, Outcome: quotekit.Failed, ErrorCode: &notFound})
 	}
 	want := "14 items: 1 would be deleted, 12 not found (positions 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …), 1 duplicate (position 1). Nothing was changed."
 	if got := preview(dry, results); got != want {
@@ -351,7 +351,7 @@ func TestChange(t *testing.T) {
 		{`[]`, ``, "?"},
 	}
 	for _, tt := range tests {
-		var r batch.Result
+		var r batch.JobResult
 		if tt.before != "" {
 			r.Before = json.RawMessage(tt.before)
 		}

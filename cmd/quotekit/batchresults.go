@@ -58,12 +58,12 @@ func (p *program) batchResults(ctx context.Context, c *cli.Command) error {
 }
 
 // results reads a page of results; without a limit it has all of them.
-func (c *client) results(ctx context.Context, id string, q url.Values) (list page[batch.Result], err error) {
-	list.Items = []batch.Result{}
+func (c *client) results(ctx context.Context, id string, q url.Values) (list page[batch.JobResult], err error) {
+	list.Items = []batch.JobResult{}
 	return list, c.get(ctx, jobPath(id, "results"), q, &list)
 }
 
-func errorOf(r batch.Result) string {
+func errorOf(r batch.JobResult) string {
 	if r.ErrorCode == nil {
 		return "-"
 	}
@@ -75,7 +75,7 @@ func errorOf(r batch.Result) string {
 
 // change shows what became of a row: "status: draft → sent", "- Design 001" of one
 // that was deleted, "+ Design 001" of one that was made or put back.
-func change(r batch.Result) string {
+func change(r batch.JobResult) string {
 	var before, after map[string]json.RawMessage
 	if json.Unmarshal(orNull(r.Before), &before) != nil || json.Unmarshal(orNull(r.After), &after) != nil {
 		return "?"

@@ -136,7 +136,7 @@ func setValue(name, text string) json.RawMessage {
 }
 
 // batchAgain makes a job of another one.
-func (p *program) batchAgain(ctx context.Context, c *cli.Command, act string, repeat batch.Repeat) error {
+func (p *program) batchAgain(ctx context.Context, c *cli.Command, act string, repeat batch.UndoRequest) error {
 	if err := checkTimeout(c); err != nil {
 		return err
 	}

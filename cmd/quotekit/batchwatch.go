@@ -185,7 +185,7 @@ func (p *program) tellEnd(ctx context.Context, c *cli.Command, api *client, j sh
 	}
 	text := summary(j.Job)
 	if j.DryRun {
-		var results []batch.Result
+		var results []batch.JobResult
 		if j.FailedItems+j.SkippedItems > 0 {
 			all, err := api.results(ctx, j.ID, url.Values{})
 			if err != nil {
@@ -220,7 +220,7 @@ const maxPositions = 10
 
 // preview is like "412 items: 409 would change, 3 not found (positions 17, 80,
 // 233). Nothing was changed."
-func preview(j batch.Job, results []batch.Result) string {
+func preview(j batch.Job, results []batch.JobResult) string {
 	positions := map[string][]string{}
 	var reasons []string
 	for _, r := range results {

@@ -15,8 +15,8 @@ import (
 	"github.com/quotekit/quotekit/internal/store"
 )
 
-// Result is what became of one item.
-type Result struct {
+// JobResult is what became of one item.
+type JobResult struct {
 	Position     int                `json:"position" doc:"The place in the request, from 0."`
 	ItemID       *string            `json:"item_id" doc:"The row's id; of a create, the new row's. Null if there is no row."`
 	Outcome      quotekit.Outcome   `json:"outcome"`
@@ -42,7 +42,7 @@ func (s *Service) JobResults() rest.Endpoint {
 			"header `Link` to the next.",
 		Path: jobID, Query: params,
 		Answers: rest.Answers{http.StatusOK: {
-			JSON: rest.Page[Result]{}, Text: []string{mediaCSV, mediaNDJSON}, Headers: []rest.Param{{Name: "Link", Doc: "The next page."}},
+			JSON: rest.Page[JobResult]{}, Text: []string{mediaCSV, mediaNDJSON}, Headers: []rest.Param{{Name: "Link", Doc: "The next page."}},
 		}},
 		Problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable, http.StatusServiceUnavailable},
 		Handler: s.handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -92,7 +92,7 @@ func (s *Service) JobResults() rest.Endpoint {
 
 // results reads a page of results. The items of a job that is not finished have
 // no row yet if they are unprocessed, so these are made up of the request.
-func (s *Service) results(ctx context.Context, userID string, job store.BatchJob, outcome quotekit.Outcome, from, limit int) (list []Result, next string, err error) {
+func (s *Service) results(ctx context.Context, userID string, job store.BatchJob, outcome quotekit.Outcome, from, limit int) (list []JobResult, next string, err error) {
 	var items []store.ItemResult
 	if job.Status.Finished() {
 		items, err = s.store.BatchItems(ctx, userID, job.ID, outcome, from, limit+1)
@@ -106,7 +106,7 @@ func (s *Service) results(ctx context.Context, userID string, job store.BatchJob
 		items, next = items[:limit], strconv.Itoa(items[limit].Position)
 	}
 	operation, _ := s.operationOf(job)
-	list = make([]Result, len(items))
+	list = make([]JobResult, len(items))
 	for i, item := range items {
 		if list[i], err = show(operation, item); err != nil {
 			return nil, "", fmt.Errorf("batch job %s, position %d: %w", job.ID, item.Position, err)
@@ -162,8 +162,8 @@ func (s *Service) unfinished(ctx context.Context, userID string, job store.Batch
 }
 
 // show writes an item as the API does.
-func show(o quotekit.Operation, item store.ItemResult) (r Result, err error) {
-	r = Result{Position: item.Position, Outcome: item.Outcome}
+func show(o quotekit.Operation, item store.ItemResult) (r JobResult, err error) {
+	r = JobResult{Position: item.Position, Outcome: item.Outcome}
 	if item.ItemID != "" {
 		r.ItemID = &item.ItemID
 	}
@@ -187,7 +187,7 @@ func show(o quotekit.Operation, item store.ItemResult) (r Result, err error) {
 	return r, err
 }
 
-func writeResultsCSV(w http.ResponseWriter, results []Result) error {
+func writeResultsCSV(w http.ResponseWriter, results []JobResult) error {
 	w.Header().Set("Content-Type", mediaCSV+"; charset=utf-8")
 	lines := csv.NewWriter(w)
 	_ = lines.Write(resultColumns) // an error is the caller's going, and comes again below
@@ -201,7 +201,7 @@ func writeResultsCSV(w http.ResponseWriter, results []Result) error {
 	return nil // nobody is left to tell
 }
 
-func writeResultLines(w http.ResponseWriter, results []Result) error {
+func writeResultLines(w http.ResponseWriter, results []JobResult) error {
 	w.Header().Set("Content-Type", mediaNDJSON)
 	encoder := json.NewEncoder(w)
 	for _, r := range results {
