@@ -401,10 +401,10 @@ func wantPoisoned(u *user, j batch.Job, poisoned []int, duplicate int) {
 func TestBatchRecovery_LostConnections(t *testing.T) {
 	database := storetest.PostgresURL(t, tables)
 	c := batchConfig(database)
-	c.BatchChunkSize = 2
+	c.BatchChunkSize = 1
 	s := mustStartWith(t, c, app.Options{Logger: slog.New(slog.DiscardHandler)}) // it has a lot to complain about
 	u := s.user()
-	const each = 300
+	const each = 600
 	priced, quotes := s.tenEach(u, each), s.quotes(u, each, nil)
 	var objects []map[string]any
 	for i := range each {
