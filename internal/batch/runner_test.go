@@ -552,7 +552,7 @@ func TestCancel_DoesNotWaitForChunks(t *testing.T) {
 		}
 		slices.Sort(took)
 		t.Logf("%s in the median, %s at most", took[len(took)/2], took[len(took)-1])
-		if usual := took[len(took)/2]; usual > lockWait/2 { // on a busy machine one may take longer
+		if usual := took[len(took)/2]; usual > lockWait { // on a busy machine one may take longer
 			t.Errorf("a cancel takes %s", usual)
 		}
 	})

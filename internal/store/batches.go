@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quotekit/quotekit"
@@ -345,6 +346,18 @@ func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemRes
 	if tx.dialect == Postgres {
 		return tx.insertResultArrays(ctx, jobID, results, suffix)
 	}
+	// Most items of most jobs succeed, and then half of the columns are alike: many
+	// rows of the others at once take half the time of a loop over single rows.
+	for len(results) >= plainRows && !slices.ContainsFunc(results[:plainRows], ItemResult.special) {
+		args := []any{jobID}
+		for _, r := range results[:plainRows] {
+			args = append(args, r.Position, null(r.ItemID), null(string(r.Before)), null(string(r.After)))
+		}
+		if err := tx.run(ctx, insertPlainResults, args...); err != nil {
+			return err
+		}
+		results = results[plainRows:]
+	}
 	rows := make([][]any, len(results))
 	for i, r := range results {
 		related, err := r.related()
@@ -356,8 +369,19 @@ func (tx *Tx) insertResults(ctx context.Context, jobID string, results []ItemRes
 			null(string(r.Before)), null(string(r.After)), null(related),
 		}
 	}
-	return tx.multiRow(ctx, insertResults, suffix, 9, rows, nil)
+	return tx.multiRow(ctx, insertResults, "", 9, rows, nil)
 }
+
+// plainRows is how many rows insertPlainResults inserts, half a chunk.
+const plainRows = 25
+
+// special reports whether r has more to tell than that it succeeded.
+func (r ItemResult) special() bool { return r.Outcome != quotekit.Succeeded || len(r.Related) > 0 }
+
+var insertPlainResults = `
+INSERT INTO batch_job_items (job_id, outcome, position, item_id, before_image, after_image)
+SELECT ?, 'succeeded', column1, column2, column3, column4
+FROM (VALUES (?, ?, ?, ?)` + strings.Repeat(", (?, ?, ?, ?)", plainRows-1) + `)`
 
 // insertResultArrays is one statement for any number of rows: columns as arrays.
 func (tx *Tx) insertResultArrays(ctx context.Context, jobID string, results []ItemResult, suffix string) error {
