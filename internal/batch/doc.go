@@ -57,8 +57,9 @@
 //
 // # Taking back
 //
-// A deleted row is kept whole in its outcome; of an updated row, the old values of
-// what was changed; of a created row, a digest. Undo is a job like any other, whose
-// items are the succeeded ones of its parent. It leaves alone what was changed
-// since: a row whose digest is not the one noted after the change.
+// A deleted or created row is kept whole in its outcome; of an updated row, the
+// operation's columns and updated_at, before and after. Undo is a job like any
+// other, whose items are the succeeded ones of its parent. It leaves alone what
+// was changed since: a row that is not what the parent job left there, as far as
+// that was kept.
 package batch
