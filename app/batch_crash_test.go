@@ -99,7 +99,8 @@ func (c *cluster) took(child *child, jobID string) {
 // killOne kills a process after a short time, and starts another one.
 func (c *cluster) killOne() {
 	c.t.Helper()
-	time.Sleep(time.Duration(5+rand.IntN(145)) * time.Millisecond) // whatever happens by then
+	// The moment is random, since it is the moment that is tried out.
+	<-time.After(time.Duration(5+rand.IntN(145)) * time.Millisecond)
 	i := rand.IntN(len(c.children))
 	// Of two processes one may have nothing to do.
 	for started := time.Now(); c.web != nil && len(c.unfinished(c.children[i])) == 0 && time.Since(started) < 200*time.Millisecond; {
@@ -152,17 +153,16 @@ func (c *cluster) followTakeovers(victim *child, killed time.Time) {
 	}
 	for id, was := range left {
 		c.following.Go(func() {
-			for time.Since(killed) < time.Minute {
-				switch fence, is, _ := c.state(id); {
-				case fence > 2:
-					return
-				case is > was:
+			moves := comesTrue(time.Minute, func() bool {
+				fence, is, _ := c.state(id)
+				if fence <= 2 && is > was {
 					c.noteResumed(time.Since(killed))
-					return
 				}
-				time.Sleep(10 * time.Millisecond)
+				return fence > 2 || is > was
+			})
+			if !moves {
+				c.t.Errorf("job %s stands still", id)
 			}
-			c.t.Errorf("job %s stands still", id)
 		})
 	}
 }
@@ -460,6 +460,8 @@ func (w *crashWorld) dryCreate(u *user) *crashTask {
 // under way, until stop is closed, and then until all that were asked for are done.
 func (w *crashWorld) submitAll(c *cluster, stop <-chan struct{}) {
 	var deadline time.Time
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		select {
 		case <-stop:
@@ -493,7 +495,7 @@ func (w *crashWorld) submitAll(c *cluster, stop <-chan struct{}) {
 				return !is && w.look(c, task)
 			})
 		}
-		time.Sleep(2 * time.Millisecond) // polling is not the test
+		<-tick.C // polling is not the test
 	}
 }
 

@@ -383,6 +383,13 @@ func fixture(t testing.TB, name string) []byte {
 // eventually waits for a condition that other goroutines bring about.
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
+	if !comesTrue(within, ok) {
+		t.Fatalf("%s: not within %s", what, within)
+	}
+}
+
+// comesTrue waits for a condition and reports whether it came true in time.
+func comesTrue(within time.Duration, ok func() bool) bool {
 	deadline := time.After(within)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -390,7 +397,8 @@ func eventually(t testing.TB, within time.Duration, what string, ok func() bool)
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s: not within %s", what, within)
+			return false
 		}
 	}
+	return true
 }

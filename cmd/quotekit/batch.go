@@ -142,11 +142,7 @@ func (p *program) asUser(ctx context.Context, c *cli.Command, work func(*client)
 	if err != nil {
 		return err
 	}
-	err = work(api)
-	if closeErr := api.close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return api.use(work)
 }
 
 // onJob does work with the one job that is the argument of a command.

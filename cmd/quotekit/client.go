@@ -40,6 +40,15 @@ type call struct {
 	endless bool
 }
 
+// use does the work and closes.
+func (c *client) use(work func(*client) error) error {
+	err := work(c)
+	if closeErr := c.close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
 // get reads path into out.
 func (c *client) get(ctx context.Context, path string, query url.Values, out any) error {
 	if len(query) > 0 {

@@ -188,11 +188,7 @@ func (p *program) with(ctx context.Context, c *cli.Command, work func(*client) e
 	if err != nil {
 		return err
 	}
-	err = work(api)
-	if closeErr := api.close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return api.use(work)
 }
 
 // arguments returns the arguments of a command: exactly n, or for n = 0 at least one.

@@ -5,10 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/store"
 )
+
+// cancelWait is how long a cancel waits for a chunk that is being committed: long
+// but for one whose process was stopped right there.
+const cancelWait = 5 * time.Second
 
 // Cancel ends a job after the chunks that are being committed. A finished job
 // stays as it is.
@@ -29,6 +34,9 @@ func (s *Service) Cancel(ctx context.Context, c Caller, jobID string) (store.Bat
 		ids = p.itemIDs()
 	}
 	err = s.store.WithTx(ctx, func(tx *store.Tx) error {
+		if err := tx.BoundLockWait(ctx, cancelWait); err != nil {
+			return err
+		}
 		ended, err := tx.EndBatch(ctx, work, quotekit.BatchCancelled, "", ids, 0)
 		if err == nil && !ended {
 			return errFenced // it has ended meanwhile

@@ -229,12 +229,15 @@ func (p *process) wantPrices(id string, ids []string, want quotekit.Cents) {
 // within waits for a condition that other goroutines bring about.
 func within(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline := time.After(limit)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("%s: not within %s", what, limit)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -556,4 +559,47 @@ func TestCancel_DoesNotWaitForChunks(t *testing.T) {
 			t.Errorf("a cancel takes %s", usual)
 		}
 	})
+}
+
+// TestWaitForLock_EndsAfterAMinute: a row that somebody else keeps locked is
+// waited for, and then it is that item's failure.
+func TestWaitForLock_EndsAfterAMinute(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	r := &Runner{now: func() time.Time { return now }}
+	left := r.waitForLock(unit{items: []item{{position: 3, id: "x"}}})
+	for _, wait := range []time.Duration{time.Second, lockPatience - time.Second} {
+		if len(left) != 1 || left[0].items[0].verdict != nil || !left[0].due.After(now) {
+			t.Fatalf("after %s it is not waited for: %+v", now.Sub(time.Unix(1_800_000_000, 0)), left)
+		}
+		now = now.Add(wait)
+		left = r.waitForLock(left[0])
+	}
+	now = now.Add(time.Millisecond)
+	left = r.waitForLock(left[0])
+	verdict := left[0].items[0].verdict
+	if verdict == nil || verdict.Position != 3 || verdict.Outcome != quotekit.Failed || verdict.Code != quotekit.ItemConflict || left[0].due.After(now) {
+		t.Errorf("after a minute got %+v", verdict)
+	}
+}
+
+// TestCancel_DoesNotWaitForEver cancels a job whose row a stopped process holds.
+func TestCancel_DoesNotWaitForEver(t *testing.T) {
+	p := newProcess(t, storetest.PostgresURL(t, tables))
+	job := p.submit(p.items(3))
+	stopped, err := p.store.Writer().BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stopped.Exec("UPDATE batch_jobs SET fence = fence WHERE id = $1", job); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Cancel(t.Context(), Caller{UserID: testUser}, job); !store.IsLockTimeout(err) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	if err := stopped.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Cancel(t.Context(), Caller{UserID: testUser}, job); err != nil || got.Status != quotekit.BatchCancelled {
+		t.Errorf("afterwards got %+v, %v", got, err)
+	}
 }

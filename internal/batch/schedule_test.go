@@ -130,10 +130,7 @@ func TestSchedule_WaitsForTheSoonest(t *testing.T) {
 		u, _ := s.next()
 		u.due = started.Add(time.Minute)
 		s.done(u.run, u)
-		go func() {
-			time.Sleep(time.Second)
-			s.add(testRun("bob", "b1", 1))
-		}()
+		time.AfterFunc(time.Second, func() { s.add(testRun("bob", "b1", 1)) })
 		if u, _ := s.next(); u.run.work.ID != "b1" || time.Since(started) != time.Second {
 			t.Errorf("got %s after %s", u.run.work.ID, time.Since(started))
 		}

@@ -72,10 +72,6 @@ type Image json.RawMessage
 
 // imageOf is SQL for the image of a row of t, whose alias is t: of the given
 // columns, or of all.
-func (s *Store) imageOf(t *appTable, columns ...string) string {
-	return s.dialect.imageOf(t, columns...)
-}
-
 func (d Dialect) imageOf(t *appTable, columns ...string) string {
 	if d == Postgres && len(columns) == 0 {
 		return "to_jsonb(t)::TEXT"

@@ -105,7 +105,7 @@ func ListRows[T any](ctx context.Context, s *Store, table quotekit.ApplicationTa
 func readPage[T any](ctx context.Context, s *Store, t *appTable, q *filter, limit int) ([]listed[T], error) {
 	const order = " ORDER BY t.created_at DESC, t.id DESC"
 	page := `SELECT ` + quoteList(t.columns) + ` FROM ` + t.name + ` AS t` + q.where() + order + ` LIMIT ` + q.mark(limit)
-	text := `SELECT t.id, ` + s.imageOf(t) + ` FROM (` + page + `) AS t` + order
+	text := `SELECT t.id, ` + s.dialect.imageOf(t) + ` FROM (` + page + `) AS t` + order
 	list, err := queryAll(ctx, s.reader, text, q.args, func(r row) (listed[T], error) {
 		var l listed[T]
 		var image string
@@ -131,7 +131,7 @@ func ReadRow[T any](ctx context.Context, s *Store, table quotekit.ApplicationTab
 	t := appTables[table]
 	var v T
 	var image string
-	text := `SELECT ` + s.imageOf(t) + ` FROM ` + t.name + ` AS t WHERE t.id = $1 AND ` + owned("t.user_id", "$2")
+	text := `SELECT ` + s.dialect.imageOf(t) + ` FROM ` + t.name + ` AS t WHERE t.id = $1 AND ` + owned("t.user_id", "$2")
 	err := s.reader.QueryRowContext(ctx, text, id, userID).Scan(&image)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, quotekit.Errorf(quotekit.ENotFound, "you have no row %s in %s", id, table)
