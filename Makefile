@@ -2,7 +2,7 @@
 
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
-TIMEOUT ?= 25m
+TIMEOUT ?= 40m
 BENCH ?= .
 BENCHTIME ?= 20000x
 FUZZTIME ?= 30s
@@ -16,12 +16,18 @@ dev: ## run everything on a throwaway database, with simulated Stripe traffic
 	$(GO) run ./cmd/quotekit dev
 
 .PHONY: test
-test: ## run all tests on both databases; starts its own Postgres
-	scripts/with-postgres $(GO) test $$(scripts/race) -timeout $(TIMEOUT) ./...
+test: ## run all tests on both databases, after 5 s of each fuzz test; starts its own Postgres, and Chromium
+	GO='$(GO)' scripts/fuzz 5s
+	scripts/with-notes scripts/with-postgres scripts/with-chromium $(GO) test $$(scripts/race) -timeout $(TIMEOUT) ./...
 
 .PHONY: test-long
-test-long: ## the same with more cases of the random tests
-	QUOTEKIT_TEST_LONG=1 scripts/with-postgres $(GO) test $$(scripts/race) -timeout 2h ./...
+test-long: ## the same with more cases of the random tests, and 2 min of each fuzz test
+	GO='$(GO)' scripts/fuzz 2m
+	QUOTEKIT_TEST_LONG=1 scripts/with-notes scripts/with-postgres scripts/with-chromium $(GO) test $$(scripts/race) -timeout 2h ./...
+
+.PHONY: screenshots
+screenshots: ## write pictures of every page to docs/screenshots
+	QUOTEKIT_TEST_SCREENSHOTS=$(CURDIR)/docs/screenshots scripts/with-chromium $(GO) test ./browser -run 'TestPages_' -count 1
 
 .PHONY: bench
 bench: ## measure the service on both databases with durable commits; BENCH=name BENCHTIME=20000x
@@ -29,12 +35,7 @@ bench: ## measure the service on both databases with durable commits; BENCH=name
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (30s)
-	@set -e; for package in $$($(GO) list ./...); do \
-		for name in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-			echo "$$package $$name"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
-		done; \
-	done
+	GO='$(GO)' scripts/fuzz $(FUZZTIME)
 
 .PHONY: lint
 lint: fmt-check vet staticcheck ## formatting, go vet and staticcheck
@@ -62,4 +63,4 @@ generate-check: ## fail if go generate changes a file
 
 .PHONY: build
 build: ## build bin/quotekit, one static file
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quotekit ./cmd/quotekit
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/quotekit ./cmd/quotekit

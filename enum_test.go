@@ -23,6 +23,10 @@ func TestEnum_ListsEveryConstant(t *testing.T) {
 		"FailureReason": quotekit.FailureReason("").Enum(),
 		"BatchStatus":   quotekit.BatchStatus("").Enum(),
 		"Outcome":       quotekit.Outcome("").Enum(),
+		"TaskStatus":    quotekit.TaskStatus("").Enum(),
+		"ReplayMode":    quotekit.ReplayMode("").Enum(),
+		"BulkAction":    quotekit.BulkAction("").Enum(),
+		"BulkOutcome":   quotekit.BulkOutcome("").Enum(),
 		"ItemCode":      quotekit.ItemCode("").Enum(),
 	} {
 		compareLists(t, "values of "+name, values, constants[name])

@@ -29,6 +29,10 @@ type Event struct {
 	Previous json.RawMessage
 	// Payload is the whole request body, byte for byte.
 	Payload []byte
+	// Fetched reports that Object is not what an event showed but what Stripe
+	// answered when it was asked: the state at the end of the second Created,
+	// after everything that happened in that second. Previous is nil.
+	Fetched bool
 }
 
 // Seconds is a Unix time as Stripe writes it. It is stored as a timestamp.
@@ -71,6 +75,16 @@ const (
 	ReasonRejected FailureReason = "HANDLER_REJECTED"
 	// ReasonPanic means that the handler panicked.
 	ReasonPanic FailureReason = "HANDLER_PANIC"
+)
+
+// ReplayMode says what another attempt at an event applies.
+type ReplayMode string
+
+const (
+	// ReplayStored applies the payload as it was received. Empty means the same.
+	ReplayStored ReplayMode = "stored"
+	// ReplayCurrent fetches the event's object from Stripe and applies that.
+	ReplayCurrent ReplayMode = "current"
 )
 
 // Permanent reports whether another attempt with the same payload is pointless.

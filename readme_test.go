@@ -163,7 +163,7 @@ func anchors(t *testing.T, page string) []string {
 }
 
 // commands reads off the source of the program what can be typed: every command
-// that has no other below it.
+// that has no other below it and is not hidden.
 func commands(t *testing.T) []string {
 	t.Helper()
 	var list []string
@@ -180,6 +180,8 @@ func commands(t *testing.T) []string {
 				if name := literal(field.Value); name != "quotekit" {
 					path += " " + name
 				}
+			case "Hidden":
+				return
 			case "Commands":
 				if l, ok := field.Value.(*ast.CompositeLit); ok {
 					for _, e := range l.Elts {

@@ -3,11 +3,8 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,10 +12,16 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/handlers"
+	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/jobs"
+	"github.com/quotekit/quotekit/internal/monitor/dashboard"
+	"github.com/quotekit/quotekit/internal/reconcile"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/retention"
 	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/internal/stripe"
+	"github.com/quotekit/quotekit/internal/task"
 	"github.com/quotekit/quotekit/internal/webhook"
 	"github.com/quotekit/quotekit/operations"
 )
@@ -44,15 +47,22 @@ type Options struct {
 	// NoMigrations refuses a database whose tables are not up to date, with
 	// [ErrNotMigrated], instead of changing it: a look must not upgrade.
 	NoMigrations bool
-	// Version is shown on the first page.
+	// Version is shown on the pages.
 	Version string
-	Logger  *slog.Logger // nil discards
+	// Dev says on the pages that nothing here is real, and TestEvent makes one more
+	// event, for a button there.
+	Dev       bool
+	TestEvent func(context.Context) (eventID string, err error)
+	Logger    *slog.Logger // nil discards
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 	// Extra adds URLs to those of the service.
 	Extra func(*http.ServeMux)
-	// Committers and QueueLimit are those of [webhook.Config].
+	// Committers, QueueLimit and KeepAfter are those of [webhook.Config].
 	Committers, QueueLimit int
+	KeepAfter              time.Duration
+	// Observe is that of [webhook.Config]: it is told each step of an event.
+	Observe func(step string)
 }
 
 // App is the service, wired and not yet running.
@@ -63,22 +73,31 @@ type App struct {
 	jobs    *jobs.Client
 	webhook *webhook.Service
 	batch   *batch.Service
+	tasks   *task.Engine
+	gaps    *reconcile.Service
+	old     *retention.Service
+	alerts  *alert.Service
+	// stripe is nil without a key of Stripe's API.
+	stripe  *stripe.Client
+	fetcher *stripe.Fetcher // nil without one, too
 	handler http.Handler
+	// dashboard is nil in a worker.
+	dashboard *dashboard.Dashboard
 
 	jwt              *rest.JWT // nil if no users are configured
 	operators, users rest.Authenticator
 
-	ready    chan struct{} // closed when requests are answered
-	url      string        // valid once ready is closed
-	draining atomic.Bool
+	listening chan struct{} // closed when connections are accepted
+	url       string        // valid once listening is closed
+	prepared  atomic.Bool   // the tables are up to date: requests are let in
+	ready     chan struct{} // closed when requests are let in and jobs are worked
+	draining  atomic.Bool
+	clocks    clocks
 }
 
-// stopWithin is how long a stop may take: requests under way are answered,
-// groups committed, jobs finished or put back.
-const stopWithin = 10 * time.Second
-
-// New opens the database, brings its tables up to date and wires everything,
-// straight down this page. Whoever calls it closes the App.
+// New opens the database and wires everything, straight down this page. It does
+// not need a Postgres that answers, unless the options say NoMigrations: [App.Run]
+// waits for it. Whoever calls New closes the App.
 func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Routes == nil {
 		o.Routes = handlers.Routes()
@@ -99,50 +118,92 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{config: c, options: o, store: s, ready: make(chan struct{})}
-	if err := a.wire(ctx); err != nil {
+	a := &App{config: c, options: o, store: s, listening: make(chan struct{}), ready: make(chan struct{})}
+	err = a.wire(ctx)
+	if err == nil && o.NoMigrations {
+		err = a.prepare(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
 func (a *App) wire(ctx context.Context) error {
-	if err := a.migrate(ctx); err != nil {
-		return err
-	}
 	workers := river.NewWorkers()
 	var err error
-	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger, batch.Cleaning()); err != nil {
+	periodic := []*river.PeriodicJob{batch.Cleaning(), task.Cleaning(), webhook.Benchmarking(), alert.Evaluating(), retention.Periodic()}
+	every := time.Duration(a.config.ReconcileMinutes) * time.Minute
+	if a.config.StripeSecretKey != "" && every > 0 {
+		periodic = append(periodic, reconcile.Periodic(every))
+	}
+	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger, periodic...); err != nil {
 		return err
+	}
+	a.tasks = task.New(a.store, a.jobs, workers, a.options.Now, a.options.Logger)
+	var fetcher webhook.Fetcher // nil without a key
+	if a.config.StripeSecretKey != "" {
+		a.stripe = stripe.NewClient(stripe.ClientConfig{
+			Key: a.config.StripeSecretKey, Base: a.config.StripeAPIBase, PerSecond: a.config.StripeRequestsPerSecond,
+		})
+		a.fetcher = stripe.NewFetcher(a.stripe, a.options.Now)
+		fetcher = a.fetcher
 	}
 	a.webhook, err = webhook.New(a.store, a.jobs, workers, webhook.Config{
 		Secrets:    a.config.WebhookSecrets,
 		Livemode:   a.config.Livemode,
 		Routes:     a.options.Routes,
+		Tasks:      a.tasks,
+		Fetched:    handlers.Fetched(),
 		QueueLimit: a.options.QueueLimit,
 		Committers: a.options.Committers,
+		KeepAfter:  a.options.KeepAfter,
 		Now:        a.options.Now,
 		Logger:     a.options.Logger,
+		Observe:    a.options.Observe,
+		Fetcher:    fetcher,
 	})
 	if err != nil {
 		return err
 	}
+	a.gaps = reconcile.New(a.store, a.tasks, workers, reconcile.Config{
+		API:    a.stripe,
+		Import: a.importEvents,
+		Types:  routedTypes(a.options.Routes),
+		Every:  every,
+		Now:    a.options.Now,
+		Logger: a.options.Logger,
+	})
 	a.batch, err = batch.New(a.store, a.jobs, workers, batch.Config{
 		Operations:  a.options.Operations,
 		ChunkSize:   a.config.BatchChunkSize,
 		Concurrency: a.config.BatchConcurrency,
-		KeepFor:     time.Duration(a.config.BatchKeepDays) * 24 * time.Hour,
+		KeepFor:     days(a.config.BatchKeepDays),
 		Now:         a.options.Now,
 		Logger:      a.options.Logger,
 	})
 	if err != nil {
 		return err
 	}
+	a.alerts, err = alert.New(a.store, a.jobs, workers, alert.Config{
+		Limits:          a.config.AlertLimits,
+		ExpectedVersion: a.config.StripeAPIVersion,
+		Channels:        a.config.alertChannels(),
+		PublicURL:       a.config.PublicURL,
+		Clocks:          func() map[string]time.Duration { return a.Clocks().byName() },
+		Now:             a.options.Now,
+		Logger:          a.options.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.old = retention.New(a.store, workers, a.retention())
 	if err := a.knowCallers(ctx); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	if _, err := a.addRoutes(mux); err != nil {
+	router, err := a.addRoutes(mux)
+	if err != nil {
 		return err
 	}
 	a.handler = rest.Chain(rest.Mux(mux),
@@ -150,40 +211,29 @@ func (a *App) wire(ctx context.Context) error {
 		rest.SecurityHeaders,
 		rest.AccessLog(a.options.Logger, a.options.Now),
 		rest.Recover(a.options.Logger),
+		a.whenPrepared,
+		rest.InFlight(a.shares(mux, router)),
 	)
 	return nil
 }
 
-// ErrNotMigrated means that the tables are older than this program.
-var ErrNotMigrated = errors.New("the tables of the database are not up to date")
-
-func (a *App) migrate(ctx context.Context) error {
-	if !a.options.NoMigrations {
-		return a.store.Migrate(ctx, func(ctx context.Context) error { return jobs.Migrate(ctx, a.store) })
-	}
-	migrations, err := a.store.MigrationStatus(ctx)
-	if err != nil {
-		return err
-	}
-	for _, m := range migrations {
-		if m.AppliedAt.IsZero() {
-			return ErrNotMigrated
-		}
-	}
-	return nil
-}
-
-// Handler answers every URL of the service. Without [App.Run] deliveries are
-// not settled, but operators' requests are answered.
+// Handler answers every URL of the service, and all but the health checks with
+// 503 until the tables are known to be up to date. Without [App.Run] deliveries
+// are not settled, but operators' requests are answered.
 func (a *App) Handler() http.Handler { return a.handler }
 
 // Store is the open database.
 func (a *App) Store() *store.Store { return a.store }
 
-// Ready is closed when requests are answered.
+// Listening is closed when connections are accepted. Until [App.Ready] is closed,
+// too, the service waits for its database.
+func (a *App) Listening() <-chan struct{} { return a.listening }
+
+// Ready is closed when the tables are up to date, requests are let in and jobs
+// are worked.
 func (a *App) Ready() <-chan struct{} { return a.ready }
 
-// URL is where the service listens. It is valid once [App.Ready] is closed.
+// URL is where the service listens. It is valid once [App.Listening] is closed.
 func (a *App) URL() string { return a.url }
 
 // Close closes the database and ends what runs in the background.
@@ -192,80 +242,4 @@ func (a *App) Close() error {
 		a.jwt.Close()
 	}
 	return a.store.Close()
-}
-
-// Run listens and works until ctx ends, and then stops: no new requests, those
-// under way answered, groups committed, jobs stopped. It returns nil after a
-// stop that was asked for.
-func (a *App) Run(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.config.Addr)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", a.config.Addr, err)
-	}
-	a.url = "http://" + listener.Addr().String()
-
-	a.webhook.Start()
-	stopWorkers := func(context.Context) error { return nil }
-	if a.options.Role != RoleWeb {
-		if stopWorkers, err = a.startWorkers(); err != nil {
-			a.webhook.Stop()
-			return errors.Join(err, listener.Close())
-		}
-	}
-	server := &http.Server{
-		Handler:           a.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    256 << 10, // a signature header of many secrets
-		ErrorLog:          slog.NewLogLogger(a.options.Logger.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	close(a.ready)
-	a.options.Logger.Info("listening", "url", a.url, "database", a.store.Dialect().String(), "role", a.options.Role)
-
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-		err = fmt.Errorf("serve: %w", err)
-	}
-	a.draining.Store(true)
-	a.batch.StopWatching()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer cancel()
-	err = errors.Join(err, server.Shutdown(stop), stopWorkers(stop))
-	a.webhook.Stop()
-	a.options.Logger.Info("stopped")
-	return err
-}
-
-// StartBatches works on bulk operations, and on nothing else, until stop is called.
-// It is for a command that waits for one, instead of [App.Run].
-func (a *App) StartBatches() (stop func(context.Context) error) {
-	a.batch.Start()
-	return a.batch.Stop
-}
-
-// startWorkers starts the job engine and the sweeper, and returns what stops both.
-func (a *App) startWorkers() (stop func(context.Context) error, err error) {
-	if err := a.jobs.Start(context.Background()); err != nil {
-		return nil, fmt.Errorf("start workers: %w", err)
-	}
-	a.batch.Start()
-	sweep, cancel := context.WithCancel(context.Background())
-	var sweeping sync.WaitGroup
-	sweeping.Go(func() { a.webhook.Sweep(sweep) })
-	return func(ctx context.Context) error {
-		cancel()
-		sweeping.Wait()
-		released := a.batch.Stop(ctx)
-		soft, done := context.WithTimeout(ctx, stopWithin/2)
-		defer done()
-		if a.jobs.Stop(soft) == nil {
-			return released
-		}
-		return errors.Join(released, a.jobs.StopAndCancel(ctx))
-	}, nil
 }

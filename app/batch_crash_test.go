@@ -99,9 +99,17 @@ func (c *cluster) took(child *child, jobID string) {
 // killOne kills a process after a short time, and starts another one.
 func (c *cluster) killOne() {
 	c.t.Helper()
+	i := rand.IntN(len(c.children))
+	// Some are killed while they start, most when they work on something, however
+	// long this machine takes for a start.
+	if c.web == nil && rand.IntN(4) > 0 {
+		comesTrue(10*time.Second, func() bool {
+			jobs, err := c.processing(c.children[i])
+			return err != nil || len(jobs) > 0
+		})
+	}
 	// The moment is random, since it is the moment that is tried out.
 	<-time.After(time.Duration(5+rand.IntN(145)) * time.Millisecond)
-	i := rand.IntN(len(c.children))
 	// Of two processes one may have nothing to do.
 	for started := time.Now(); c.web != nil && len(c.unfinished(c.children[i])) == 0 && time.Since(started) < 200*time.Millisecond; {
 		i = (i + 1) % len(c.children)

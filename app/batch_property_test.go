@@ -37,7 +37,7 @@ func TestBatchProperty_OutcomesAddUpAndUndoRestores(t *testing.T) {
 	}
 	for _, chunk := range chunks {
 		t.Run(fmt.Sprint("chunk=", chunk), func(t *testing.T) {
-			onBoth(t, func(t *testing.T, url string) {
+			onBothAtOnce(t, func(t *testing.T, url string) {
 				c := batchConfig(url)
 				c.BatchChunkSize = chunk
 				s := mustStartWith(t, c, app.Options{})

@@ -118,7 +118,7 @@ func TestBatchRecovery_AnotherProcessGoesOn(t *testing.T) {
 		within time.Duration
 	}{
 		{"killed", (*child).kill, 10 * time.Second},
-		{"stopped", func(c *child) { c.terminate(t) }, 3 * time.Second},
+		{"stopped", func(c *child) { c.terminate(t) }, 5 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			database := storetest.PostgresURL(t, tables)
@@ -154,7 +154,7 @@ func TestBatchRecovery_NextStartGoesOn(t *testing.T) {
 		within time.Duration
 	}{
 		{"killed", (*child).kill, 10 * time.Second},
-		{"stopped", func(c *child) { c.terminate(t) }, 3 * time.Second},
+		{"stopped", func(c *child) { c.terminate(t) }, 5 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, database string) {
@@ -163,7 +163,7 @@ func TestBatchRecovery_NextStartGoesOn(t *testing.T) {
 				ids := s.tenEach(u, 1000)
 				within := test.within
 				if !s.Store().Postgres() {
-					within = 3 * time.Second
+					within = 5 * time.Second
 				}
 				s.stop()
 				first := mustSpawn(t, database, chunkVariable+"=1")

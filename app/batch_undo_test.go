@@ -53,7 +53,7 @@ func (s *service) undoDry(u *user, id string) batch.Job {
 // TestBatchUndo_PutsBackExactly: of every operation, with more rows than a chunk.
 func TestBatchUndo_PutsBackExactly(t *testing.T) {
 	const n = 70
-	onBoth(t, func(t *testing.T, url string) {
+	onBothAtOnce(t, func(t *testing.T, url string) {
 		s := mustStartBatch(t, url, app.Options{})
 		for _, o := range onRows {
 			if o.operation == "export_quotes" {

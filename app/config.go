@@ -9,6 +9,7 @@ import (
 
 	"github.com/joho/godotenv"
 
+	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/rest"
 )
 
@@ -32,6 +33,14 @@ type Config struct {
 	StripeSecretKey string
 	// StripeAPIBase is empty for Stripe's own.
 	StripeAPIBase string
+	// StripeRequestsPerSecond bounds what this process asks of Stripe's API.
+	StripeRequestsPerSecond int
+	// ReconcileMinutes is the time between two comparisons with Stripe's list of
+	// events; zero switches them off.
+	ReconcileMinutes int
+
+	// MaxInFlight is how many requests are worked on at once; more are answered 503.
+	MaxInFlight int
 
 	SupabaseJWTSecret string
 	SupabaseURL       string
@@ -45,10 +54,22 @@ type Config struct {
 	// BatchKeepDays how long finished jobs are kept.
 	BatchChunkSize, BatchConcurrency, BatchKeepDays int
 
+	// Retention says how long what is kept.
+	Retention Retention
+
 	AlertWebhookURL string
-	AlertSlackURL   string
-	AlertEmail      string
-	SMTPURL         string
+	// AlertWebhookSecret signs what goes there; empty leaves it unsigned.
+	AlertWebhookSecret string
+	AlertSlackURL      string
+	AlertmanagerURL    string
+	AlertEmail         string
+	SMTPURL            string
+	// AlertLimits are those of the rules whose own do not count.
+	AlertLimits map[string]alert.Limits
+	// StripeAPIVersion is what the events should have; empty takes any.
+	StripeAPIVersion string
+	// PublicURL is where people reach the service, for links in messages.
+	PublicURL string
 
 	// OTLPEndpoint is kept to be shown; the OpenTelemetry library reads its
 	// own variables.
@@ -160,10 +181,22 @@ func (c Config) contradictions(wrong map[string]bool) []string {
 		problems = append(problems, "QUOTEKIT_ADDR "+c.Addr+" can be reached from other machines, but nobody could log in: "+
 			"set QUOTEKIT_ADMIN_TOKEN (or SUPABASE_JWT_SECRET, SUPABASE_URL), or listen on 127.0.0.1")
 	}
+	problems = append(problems, c.Retention.contradictions(wrong)...)
 	if c.AlertEmail != "" && c.SMTPURL == "" && !wrong["SMTP_URL"] {
 		problems = append(problems, "QUOTEKIT_ALERT_EMAIL needs SMTP_URL")
 	}
+	if c.AlertWebhookSecret != "" && c.AlertWebhookURL == "" && !wrong["QUOTEKIT_ALERT_WEBHOOK_URL"] {
+		problems = append(problems, "QUOTEKIT_ALERT_WEBHOOK_SECRET needs QUOTEKIT_ALERT_WEBHOOK_URL")
+	}
 	return problems
+}
+
+// alertChannels are where alerts go.
+func (c Config) alertChannels() alert.Channels {
+	return alert.Channels{
+		WebhookURL: c.AlertWebhookURL, WebhookSecret: c.AlertWebhookSecret, SlackURL: c.AlertSlackURL,
+		AlertmanagerURL: c.AlertmanagerURL, Email: c.AlertEmail, SMTPURL: c.SMTPURL,
+	}
 }
 
 // SupabaseIssuer is what the claim iss of the users' JWTs has to be; empty if

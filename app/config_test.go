@@ -32,7 +32,7 @@ func TestLoadConfig_Defaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.DatabaseURL != "sqlite:quotekit.db" || c.Addr != "127.0.0.1:8787" || c.Schema != "public" ||
-		c.WebhookSecrets != nil || c.Livemode != nil || c.AdminTokens != nil || c.LogLevel != slog.LevelInfo || c.LogFormat != "auto" {
+		c.Retention != (app.Retention{45, 35, 90, 365, 365, 35, 400, 365}) || c.WebhookSecrets != nil || c.Livemode != nil || c.AdminTokens != nil || c.LogLevel != slog.LevelInfo || c.LogFormat != "auto" {
 		t.Errorf("defaults = %#v", c)
 	}
 	for _, v := range c.Values() {
@@ -122,11 +122,39 @@ func TestLoadConfig_Values(t *testing.T) {
 		{"STRIPE_API_BASE", "api.stripe.com", "http:// or https://"},
 		{"QUOTEKIT_ADMIN_TOKEN", "ann=a,bob=b", ""},
 		{"QUOTEKIT_ADMIN_TOKEN", "a,,b", "element 2 is empty"},
+		{"QUOTEKIT_RETENTION_EVENT_DAYS", "45", ""},
+		{"QUOTEKIT_RETENTION_EVENT_DAYS", "0", ""},
+		{"QUOTEKIT_RETENTION_EVENT_DAYS", "44", "not a number of days from 45 to 3650, or 0 for ever"},
+		{"QUOTEKIT_RETENTION_EVENT_DAYS", "-1", "not a number of days"},
+		{"QUOTEKIT_RETENTION_EVENT_DAYS", "45d", "not a number of days"},
+		{"QUOTEKIT_RETENTION_PAYLOAD_DAYS", "45", ""},
+		{"QUOTEKIT_RETENTION_PAYLOAD_DAYS", "46", "is longer than QUOTEKIT_RETENTION_EVENT_DAYS"},
+		{"QUOTEKIT_RETENTION_PAYLOAD_DAYS", "0", "is longer than QUOTEKIT_RETENTION_EVENT_DAYS"},
+		{"QUOTEKIT_RETENTION_LOG_DAYS", "3651", "not a number of days"},
+		{"QUOTEKIT_RETENTION_DELIVERY_DAYS", "90", "from 91"},
+		{"QUOTEKIT_RETENTION_ACT_DAYS", "90", "from 91"},
+		{"QUOTEKIT_RETENTION_ACT_DAYS", "0", ""},
+		{"QUOTEKIT_RETENTION_MINUTE_DAYS", "6", "from 7"},
+		{"QUOTEKIT_RETENTION_MINUTE_DAYS", "401", "is longer than QUOTEKIT_RETENTION_HOUR_DAYS"},
+		{"QUOTEKIT_RETENTION_HOUR_DAYS", "34", "from 35"},
+		{"QUOTEKIT_RETENTION_DEAD_LETTER_DAYS", "1", ""},
 		{"QUOTEKIT_ALERT_SLACK_URL", "https://hooks.slack.com/x", ""},
 		{"QUOTEKIT_ALERT_EMAIL", "ops", "not an e-mail address"},
 		{"QUOTEKIT_ALERT_EMAIL", "ops@example.com", "needs SMTP_URL"},
 		{"SMTP_URL", "smtp://u:p@mail:587", ""},
 		{"SMTP_URL", "mail:587", "not a URL of the form smtp://"},
+		{"SMTP_URL", "smtp://:587", "not a URL of the form smtp://"},
+		{"SMTP_URL", "smtps://mail?from=kit@example.com", ""},
+		{"SMTP_URL", "smtps://mail?from=kit", "from that is not an e-mail address"},
+		{"QUOTEKIT_ALERT_WEBHOOK_URL", "https://example.com/hook", ""},
+		{"QUOTEKIT_ALERT_WEBHOOK_SECRET", "s", "needs QUOTEKIT_ALERT_WEBHOOK_URL"},
+		{"QUOTEKIT_ALERTMANAGER_URL", "alertmanager:9093", "http:// or https://"},
+		{"QUOTEKIT_ALERT_RULES", "oldest_unprocessed=120s/600s,p95=off", ""},
+		{"QUOTEKIT_ALERT_RULES", "oldest_unprocessed=120s/600s,p59=off", `the element "p59=off", whose rule does not exist`},
+		{"QUOTEKIT_ALERT_RULES", "oldest_unprocessed=soon", `the element "oldest_unprocessed=soon": "soon" is not a time`},
+		{"QUOTEKIT_STRIPE_API_VERSION", "2025-03-31.basil", ""},
+		{"QUOTEKIT_STRIPE_API_VERSION", "the last", "not a version"},
+		{"QUOTEKIT_PUBLIC_URL", "quotekit.example.com", "http:// or https://"},
 		{"QUOTEKIT_LOG_LEVEL", "warn", ""},
 		{"QUOTEKIT_LOG_LEVEL", "loud", "not debug, info, warn or error"},
 		{"QUOTEKIT_LOG_FORMAT", "xml", "not auto, json or text"},
@@ -210,8 +238,11 @@ func TestConfig_ShowsNoSecret(t *testing.T) {
 		"QUOTEKIT_ADMIN_TOKEN":       "ann=s3cret",
 		"QUOTEKIT_ALERT_SLACK_URL":   "https://hooks.slack.com/s3cret",
 		"QUOTEKIT_ALERT_WEBHOOK_URL": "https://example.com/s3cret",
-		"SMTP_URL":                   "smtp://u:s3cret@mail:587",
-		"SUPABASE_URL":               "https://p.supabase.co/",
+
+		"QUOTEKIT_ALERT_WEBHOOK_SECRET": "s3cret",
+		"QUOTEKIT_ALERTMANAGER_URL":     "https://u:s3cret@example.com",
+		"SMTP_URL":                      "smtp://u:s3cret@mail:587",
+		"SUPABASE_URL":                  "https://p.supabase.co/",
 	}), nil, "")
 	if err != nil {
 		t.Fatal(err)

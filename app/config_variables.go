@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/rest"
 )
 
@@ -41,17 +42,33 @@ func variables() []variable {
 		{"STRIPE_LIVEMODE", "", setLivemode, nil},
 		{"STRIPE_SECRET_KEY", "", setSecret(func(c *Config) *string { return &c.StripeSecretKey }), hide},
 		{"STRIPE_API_BASE", "", setURL(func(c *Config) *string { return &c.StripeAPIBase }), redactURL},
+		{"QUOTEKIT_STRIPE_REQUESTS_PER_SECOND", "10", setNumber(1, 100, func(c *Config) *int { return &c.StripeRequestsPerSecond }), nil},
+		{"QUOTEKIT_RECONCILE_MINUTES", "15", setNumber(0, 1440, func(c *Config) *int { return &c.ReconcileMinutes }), nil},
 		{"SUPABASE_JWT_SECRET", "", setSecret(func(c *Config) *string { return &c.SupabaseJWTSecret }), hide},
 		{"SUPABASE_URL", "", setURL(func(c *Config) *string { return &c.SupabaseURL }), redactURL},
 		{"SUPABASE_JWKS_URL", "", setURL(func(c *Config) *string { return &c.SupabaseJWKSURL }), redactURL},
 		{"QUOTEKIT_ADMIN_TOKEN", "", setAdminTokens, hideTokens},
+		{"QUOTEKIT_MAX_IN_FLIGHT", "2000", setNumber(1, 100_000, func(c *Config) *int { return &c.MaxInFlight }), nil},
 		{"QUOTEKIT_BATCH_CHUNK_SIZE", "50", setNumber(1, 1000, func(c *Config) *int { return &c.BatchChunkSize }), nil},
 		{"QUOTEKIT_BATCH_CONCURRENCY", "5", setNumber(1, 50, func(c *Config) *int { return &c.BatchConcurrency }), nil},
 		{"QUOTEKIT_BATCH_KEEP_DAYS", "30", setNumber(1, 3650, func(c *Config) *int { return &c.BatchKeepDays }), nil},
+		{"QUOTEKIT_RETENTION_EVENT_DAYS", "45", setDays(45, func(c *Config) *int { return &c.Retention.EventDays }), nil},
+		{"QUOTEKIT_RETENTION_PAYLOAD_DAYS", "35", setDays(1, func(c *Config) *int { return &c.Retention.PayloadDays }), nil},
+		{"QUOTEKIT_RETENTION_LOG_DAYS", "90", setDays(1, func(c *Config) *int { return &c.Retention.LogDays }), nil},
+		{"QUOTEKIT_RETENTION_DELIVERY_DAYS", "365", setDays(91, func(c *Config) *int { return &c.Retention.DeliveryDays }), nil},
+		{"QUOTEKIT_RETENTION_ACT_DAYS", "365", setDays(91, func(c *Config) *int { return &c.Retention.ActDays }), nil},
+		{"QUOTEKIT_RETENTION_MINUTE_DAYS", "35", setDays(7, func(c *Config) *int { return &c.Retention.MinuteDays }), nil},
+		{"QUOTEKIT_RETENTION_HOUR_DAYS", "400", setDays(35, func(c *Config) *int { return &c.Retention.HourDays }), nil},
+		{"QUOTEKIT_RETENTION_DEAD_LETTER_DAYS", "365", setDays(1, func(c *Config) *int { return &c.Retention.DeadLetterDays }), nil},
 		{"QUOTEKIT_ALERT_WEBHOOK_URL", "", setURL(func(c *Config) *string { return &c.AlertWebhookURL }), hide},
+		{"QUOTEKIT_ALERT_WEBHOOK_SECRET", "", setSecret(func(c *Config) *string { return &c.AlertWebhookSecret }), hide},
 		{"QUOTEKIT_ALERT_SLACK_URL", "", setURL(func(c *Config) *string { return &c.AlertSlackURL }), hide},
 		{"QUOTEKIT_ALERT_EMAIL", "", setEmail, nil},
 		{"SMTP_URL", "", setSMTPURL, redactURL},
+		{"QUOTEKIT_ALERTMANAGER_URL", "", setURL(func(c *Config) *string { return &c.AlertmanagerURL }), redactURL},
+		{"QUOTEKIT_ALERT_RULES", "", setAlertLimits, nil},
+		{"QUOTEKIT_STRIPE_API_VERSION", "", setAPIVersion, nil},
+		{"QUOTEKIT_PUBLIC_URL", "", setURL(func(c *Config) *string { return &c.PublicURL }), redactURL},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "", setURL(func(c *Config) *string { return &c.OTLPEndpoint }), redactURL},
 		{"QUOTEKIT_LOG_LEVEL", "info", setLogLevel, nil},
 		{"QUOTEKIT_LOG_FORMAT", "auto", setLogFormat, nil},
@@ -193,10 +210,28 @@ func setEmail(c *Config, s string) error {
 
 func setSMTPURL(c *Config, s string) error {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
 		return errors.New("is not a URL of the form smtp://user:password@host:587")
 	}
+	if from := u.Query().Get("from"); from != "" {
+		if _, err := mail.ParseAddress(from); err != nil {
+			return errors.New("has a from that is not an e-mail address")
+		}
+	}
 	c.SMTPURL = s
+	return nil
+}
+
+func setAlertLimits(c *Config, s string) (err error) {
+	c.AlertLimits, err = alert.ParseLimits(s)
+	return err
+}
+
+func setAPIVersion(c *Config, s string) error {
+	if len(s) > 100 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("is %q, not a version like 2025-03-31.basil", s)
+	}
+	c.StripeAPIVersion = s
 	return nil
 }
 
@@ -273,6 +308,20 @@ func setNumber(least, most int, field func(*Config) *int) func(*Config, string) 
 		n, err := strconv.Atoi(s)
 		if err != nil || n < least || n > most {
 			return fmt.Errorf("is %q, not a number from %d to %d", s, least, most)
+		}
+		*field(c) = n
+		return nil
+	}
+}
+
+// setDays takes a number of days, of which there are least and at most ten years, or 0
+// for ever.
+func setDays(least int, field func(*Config) *int) func(*Config, string) error {
+	const most = 3650
+	return func(c *Config, s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n != 0 && (n < least || n > most) {
+			return fmt.Errorf("is %q, not a number of days from %d to %d, or 0 for ever", s, least, most)
 		}
 		*field(c) = n
 		return nil

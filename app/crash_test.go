@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,29 +15,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/quotekit/quotekit/app"
 	"github.com/quotekit/quotekit/internal/store/storetest"
 )
 
 const (
-	// childVariable makes the test binary serve a database until it is killed.
-	childVariable = "QUOTEKIT_TEST_CHILD"
 	// chunkVariable is the child's BatchChunkSize.
 	chunkVariable = "QUOTEKIT_TEST_CHUNK"
+	// killVariable makes the child kill itself: "3 committed" when it comes by that
+	// step for the third time. See kill_test.go.
+	killVariable = "QUOTEKIT_TEST_KILL"
+	// slowVariable makes the child's handlers of priority 5 take so long, like "20ms",
+	// and leaves KeepAfter at the product's bound. See flood_test.go.
+	slowVariable = "QUOTEKIT_TEST_SLOW"
+	// retentionVariable makes the child delete what is old, if it is set.
+	retentionVariable = "QUOTEKIT_TEST_RETENTION"
 )
-
-func TestMain(m *testing.M) {
-	if url := os.Getenv(childVariable); url != "" {
-		if err := serveChild(url); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0) // after a SIGTERM; most children are killed
-	}
-	os.Exit(m.Run())
-}
 
 func serveChild(url string) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -51,7 +42,22 @@ func serveChild(url string) error {
 			return err
 		}
 	}
-	a, err := app.New(ctx, c, app.Options{})
+	if os.Getenv(retentionVariable) != "" {
+		c.Retention = shortRetention
+	}
+	o := app.Options{KeepAfter: time.Minute}
+	if spec, ok := os.LookupEnv(killVariable); ok {
+		o = app.Options{Observe: killAt(spec), Routes: crashRoutes()}
+	}
+	if takes, ok := os.LookupEnv(slowVariable); ok {
+		slow, err := time.ParseDuration(takes)
+		if err != nil {
+			return err
+		}
+		o = app.Options{Routes: slowCustomers(slow)}
+	}
+	o.Logger = watched(nil)
+	a, err := app.New(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -71,6 +77,17 @@ type child struct {
 // mustSpawn starts a service for a database; environment is added to the test's.
 func mustSpawn(t testing.TB, database string, environment ...string) *child {
 	t.Helper()
+	c, err := spawn(t, database, environment...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// spawn is mustSpawn for a service that may end before it listens.
+func spawn(t testing.TB, database string, environment ...string) (*child, error) {
+	t.Helper()
+	beginRunLog()
 	command := exec.Command(os.Args[0])
 	command.Env = append(append(os.Environ(), environment...), childVariable+"="+database)
 	command.Stderr = os.Stderr
@@ -84,9 +101,11 @@ func mustSpawn(t testing.TB, database string, environment ...string) *child {
 	t.Cleanup(func() { _ = command.Process.Kill() })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the child said nothing: %v", err)
+		_ = command.Wait()
+		return nil, fmt.Errorf("the child said nothing and ended: %s", command.ProcessState)
 	}
-	return &child{command: command, url: strings.TrimSpace(line)}
+	runLog.spawned.Add(1)
+	return &child{command: command, url: strings.TrimSpace(line)}, nil
 }
 
 // kill is SIGKILL: nothing of the process runs after it.
@@ -104,87 +123,6 @@ func (c *child) terminate(t testing.TB) {
 	if err := c.command.Wait(); err != nil {
 		t.Errorf("a stopped process says %v", err)
 	}
-}
-
-// TestCrash_NothingAcknowledgedIsLost kills the service in the middle of a load
-// again and again. What was not answered is delivered again, as Stripe does.
-// Everything that was answered is there, and the rows are those of a run that
-// nobody disturbed.
-func TestCrash_NothingAcknowledgedIsLost(t *testing.T) {
-	kills := 6
-	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
-		kills = 100
-	}
-	var events [][]byte
-	for seed := range uint64(8 * kills) {
-		events = append(events, journey(100+seed)...)
-	}
-	undisturbed := mustStart(t, storetest.SQLiteURL(t, tables), app.Options{})
-	for _, body := range events {
-		undisturbed.post(body)
-	}
-	want := undisturbed.mirror()
-
-	onBoth(t, func(t *testing.T, database string) {
-		var (
-			mu           sync.Mutex
-			acknowledged = map[string]bool{}
-			todo         = slices.Clone(events)
-		)
-		rand.Shuffle(len(todo), func(i, j int) { todo[i], todo[j] = todo[j], todo[i] })
-		interrupted := 0 // rounds that the kill came in the middle of
-		for round := 0; len(todo) > 0; round++ {
-			c := mustSpawn(t, database)
-			stop := time.AfterFunc(time.Hour, func() {})
-			if round < kills {
-				stop = time.AfterFunc(time.Duration(30+rand.IntN(120))*time.Millisecond, c.kill)
-			}
-			queue := make(chan []byte, len(todo))
-			for _, body := range todo {
-				queue <- body
-			}
-			close(queue)
-			todo = nil
-			var senders sync.WaitGroup
-			for range 16 {
-				senders.Go(func() {
-					for body := range queue {
-						a, err := tryPost(c.url, body)
-						mu.Lock()
-						if err == nil && a.HTTP == 200 {
-							acknowledged[gjson.GetBytes(body, "id").Str] = true
-						} else {
-							todo = append(todo, body)
-						}
-						mu.Unlock()
-						if a.HTTP != 0 && a.HTTP != 200 && a.HTTP != 503 {
-							t.Errorf("got %+v", a)
-						}
-					}
-				})
-			}
-			senders.Wait()
-			stop.Stop()
-			c.kill()
-			if len(todo) > 0 {
-				interrupted++
-			}
-			if round > kills+3 {
-				t.Fatalf("%d events are never answered", len(todo))
-			}
-		}
-		t.Logf("%d kills came in the middle of the load", interrupted)
-		if interrupted == 0 {
-			t.Error("no kill came in the middle of the load")
-		}
-		s := mustStart(t, database, app.Options{})
-		if got := len(s.query("SELECT 1 FROM stripe_webhook_events WHERE status = 'succeeded'")); got != len(acknowledged) || got != len(events) {
-			t.Errorf("got %d succeeded events, want %d acknowledged ones of %d", got, len(acknowledged), len(events))
-		}
-		if d := diff(s.mirror(), want); d != "" {
-			t.Errorf("the rows differ from those of an undisturbed run:\n%s", d)
-		}
-	})
 }
 
 // TestCopies_OfOneEventHaveOneEffect delivers one event fifty times at once to

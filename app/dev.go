@@ -98,11 +98,20 @@ func RunDev(ctx context.Context, cfg Config, opts DevOptions, stdout io.Writer) 
 		return err
 	}
 	fault := newFaultSwitch()
-	a, err := New(ctx, cfg, Options{
-		Routes:  fault.wrap(opts.Routes),
-		Logger:  opts.Logger,
-		Version: opts.Version,
-		Extra:   func(mux *http.ServeMux) { fault.mount(mux, rest.OperatorTokens(cfg.AdminTokens), opts.Logger) },
+	var a *App
+	secrets := creds
+	testEvent := func(ctx context.Context) (eventID string, err error) {
+		own := secrets
+		own.URL = a.URL()
+		return newTraffic(own, 0, opts.Logger).one(ctx)
+	}
+	a, err = New(ctx, cfg, Options{
+		Routes:    fault.wrap(opts.Routes),
+		Logger:    opts.Logger,
+		Version:   opts.Version,
+		Dev:       true,
+		TestEvent: testEvent,
+		Extra:     func(mux *http.ServeMux) { fault.mount(mux, rest.OperatorTokens(cfg.AdminTokens), opts.Logger) },
 	})
 	if err != nil {
 		return err
@@ -208,7 +217,7 @@ func printBanner(stdout io.Writer, opts DevOptions, c DevCredentials, maker *sam
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "QuoteKit %s   development mode: this machine only, sample data, throwaway database\n", opts.Version)
-	fmt.Fprintf(&b, "  Page      %s/\n", c.URL)
+	fmt.Fprintf(&b, "  Dashboard %s/dashboard   log in with %s\n", c.URL, c.AdminToken)
 	fmt.Fprintf(&b, "  Webhook   %s/webhooks/stripe   signed with %s\n", c.URL, c.WebhookSecret)
 	fmt.Fprintf(&b, "  API       %s/v1/monitor/events   health %s/readyz\n", c.URL, c.URL)
 	fmt.Fprintf(&b, "  Login     Authorization: Bearer %s\n", c.AdminToken)

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -62,6 +63,19 @@ func (t *traffic) run(ctx context.Context) {
 		pause = t.pause
 		journey = t.maker.Journey()
 	}
+}
+
+// one posts one event.
+func (t *traffic) one(ctx context.Context) (eventID string, err error) {
+	body, err := t.maker.Event("invoice.payment_succeeded")
+	if err != nil {
+		return "", err
+	}
+	var event struct{ ID string }
+	if err := json.Unmarshal(body, &event); err != nil {
+		return "", fmt.Errorf("read a sample event: %w", err)
+	}
+	return event.ID, t.post(ctx, body)
 }
 
 func (t *traffic) post(ctx context.Context, body []byte) error {

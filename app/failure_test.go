@@ -60,7 +60,7 @@ func TestFailure_RetryHealsATransientError(t *testing.T) {
 		"timeout": nil, // set below: needs the route's context
 	} {
 		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, url string) {
+			onBothAtOnce(t, func(t *testing.T, url string) {
 				b := &broken{fail: fail}
 				handle := b.handle
 				if fail == nil {
@@ -210,7 +210,7 @@ func TestFailure_ARedeliveryTakesAPendingEventUpAtOnce(t *testing.T) {
 // TestFailure_ALostJobIsFound stops the service between failure and retry and
 // removes the job: the event itself says when it is due.
 func TestFailure_ALostJobIsFound(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onBothAtOnce(t, func(t *testing.T, url string) {
 		b := &broken{fail: func(int) error { return errors.New("not now") }}
 		s := mustStart(t, url, app.Options{Routes: routesWith("product.created", b.handle), Role: app.RoleWeb})
 		s.post(product("evt_1", "prod_1"))

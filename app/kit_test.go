@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,11 +42,22 @@ func onBoth(t *testing.T, f func(t *testing.T, url string)) {
 	t.Run("postgres", func(t *testing.T) { f(t, storetest.PostgresURL(t, tables)) })
 }
 
+// onBothAtOnce is onBoth with the engines side by side, for tests that take long and
+// do not look at the time. Nothing may come after it in its test.
+func onBothAtOnce(t *testing.T, f func(t *testing.T, url string)) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		f(t, url)
+	})
+}
+
 // service is a running service and a client for it.
 type service struct {
 	*app.App
 	t    testing.TB
 	stop func()
+	// ended has what Run returned.
+	ended chan error
 	// checked is how many deliveries were checked against the document.
 	checked *atomic.Int32
 }
@@ -53,47 +65,64 @@ type service struct {
 // mustStart runs the service until the test ends or stop is called.
 func mustStart(t testing.TB, url string, o app.Options) *service {
 	t.Helper()
-	c := app.Config{
+	return mustStartWith(t, plainConfig(url), o)
+}
+
+// plainConfig is what a service of a test is configured with.
+func plainConfig(url string) app.Config {
+	return app.Config{
 		DatabaseURL: url, Addr: "127.0.0.1:0", WebhookSecrets: []string{secret},
 		AdminTokens: []rest.Token{{Name: "ada", Secret: token}},
 	}
-	return mustStartWith(t, c, o)
 }
 
 func mustStartWith(t testing.TB, c app.Config, o app.Options) *service {
 	t.Helper()
+	s := mustBegin(t, c, o)
+	select {
+	case <-s.Ready():
+	case err := <-s.ended:
+		s.ended <- nil // for stop
+		t.Fatal(err)
+	}
+	return s
+}
+
+// mustBegin starts a service and waits only until it listens.
+func mustBegin(t testing.TB, c app.Config, o app.Options) *service {
+	t.Helper()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	if _, made := t.(*testing.F); !made { // a fuzzer may make up an id that is a secret
+		o.Logger = watched(o.Logger)
+	}
+	if o.KeepAfter == 0 {
+		o.KeepAfter = time.Minute // a test of load says how much it means
 	}
 	a, err := app.New(context.Background(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	select {
-	case <-a.Ready():
-	case err := <-ended:
+	s := &service{App: a, t: t, checked: new(atomic.Int32), ended: make(chan error, 1)}
+	go func() { s.ended <- a.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
 		cancel()
-		t.Fatal(err)
-	}
-	stopped := false
-	s := &service{App: a, t: t, checked: new(atomic.Int32)}
-	s.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		if err := <-ended; err != nil {
+		if err := <-s.ended; err != nil {
 			t.Errorf("stop: %v", err)
 		}
 		if err := a.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
-	}
+	})
 	t.Cleanup(s.stop)
+	select {
+	case <-a.Listening():
+	case err := <-s.ended:
+		s.ended <- nil
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -332,19 +361,21 @@ func (s *service) mirrorWhere(where string, args ...any) []string {
 
 // diff describes the first lines that differ.
 func diff(got, want []string) string {
-	var out []string
+	count := map[string]int{}
 	for _, line := range got {
-		if !slices.Contains(want, line) {
-			out = append(out, "+ "+line)
-		}
+		count[line]++
 	}
 	for _, line := range want {
-		if !slices.Contains(got, line) {
+		count[line]--
+	}
+	var out []string
+	for line, n := range count {
+		switch {
+		case n > 0:
+			out = append(out, "+ "+line)
+		case n < 0:
 			out = append(out, "- "+line)
 		}
-	}
-	if len(out) == 0 && len(got) != len(want) {
-		return fmt.Sprintf("%d rows, want %d", len(got), len(want))
 	}
 	slices.SortFunc(out, func(a, b string) int { return strings.Compare(a[2:], b[2:]) })
 	if len(out) > 20 {

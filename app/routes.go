@@ -1,17 +1,27 @@
 package app
 
 import (
-	"context"
 	"net/http"
-	"time"
 
-	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/application"
 	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/monitor"
+	"github.com/quotekit/quotekit/internal/monitor/dashboard"
+	"github.com/quotekit/quotekit/internal/reconcile"
 	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/webhook"
 )
+
+// Where Stripe delivers to. These have their own share of the requests in flight.
+const (
+	webhookPath    = "/webhooks/stripe"
+	oldWebhookPath = "/api/webhooks/stripe"
+)
+
+func isWebhook(r *http.Request) bool {
+	return r.URL.Path == webhookPath || r.URL.Path == oldWebhookPath
+}
 
 // addRoutes has every URL of the service. All but pages go through r, which
 // describes them in /openapi.json.
@@ -19,7 +29,7 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	r := rest.NewRouter(mux, a.options.Version)
 	anybody := rest.Access{}
 	r.Add("GET /livez", anybody, health("isLive", "Whether the process lives", func(*http.Request) error { return nil }))
-	r.Add("GET /readyz", anybody, health("isReady", "Whether requests are welcome: the database answers, and the service is not stopping", a.checkReady))
+	r.Add("GET /readyz", anybody, health("isReady", "Whether requests are welcome: the database answers and can be written, the tables are up to date, and the service is not stopping", a.checkReady))
 	if a.options.Extra != nil {
 		a.options.Extra(mux)
 	}
@@ -28,20 +38,65 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	}
 
 	// Stripe.
-	r.Add("POST /webhooks/stripe", anybody, a.webhook.Receiver())
-	r.Add("POST /api/webhooks/stripe", anybody, a.webhook.Receiver().As("receiveStripeEventAtOldPath"))
+	r.Add("POST "+webhookPath, anybody, a.webhook.Receiver())
+	r.Add("POST "+oldWebhookPath, anybody, a.webhook.Receiver().As("receiveStripeEventAtOldPath"))
 
 	// Operators.
-	api := &monitor.API{Store: a.store, Operator: a.webhook, Logger: a.options.Logger}
+	reads := &monitor.Reads{
+		Store: a.store, Alerts: a.alerts, Routes: a.options.Routes, Now: a.options.Now,
+		MinutesKept: days(a.config.Retention.MinuteDays), HoursKept: days(a.config.Retention.HourDays),
+	}
+	if a.fetcher != nil {
+		reads.Stripe = a.fetcher
+	}
+	api := &monitor.API{
+		Store: a.store, Operator: a.webhook, Bulk: a.webhook, Tasks: a.tasks, Reads: reads, Alerts: a.alerts,
+		Groups: a.webhook, Revealer: a.webhook, Batches: a.batch, Logger: a.options.Logger,
+	}
 	views := rest.Operators(a.operators, rest.RoleViewer)
 	acts := rest.Operators(a.operators, rest.RoleOperator)
+	reveals := rest.Operators(a.operators, rest.RoleAdmin)
+	r.Add("GET /v1/monitor/overview", views, api.GetOverview())
+	r.Add("GET /v1/monitor/performance", views, api.GetPerformance())
 	r.Add("GET /v1/monitor/events", views, api.ListEvents())
 	r.Add("GET /v1/monitor/events/{event_id}", views, api.GetEvent())
 	r.Add("POST /v1/monitor/events/{event_id}/replay", acts, api.ReplayEvent())
+	r.Add("POST /v1/monitor/events/{event_id}/compare", acts, api.CompareEvent())
+	r.Add("POST /v1/monitor/events/{event_id}/reveal", reveals, api.RevealEvent())
+	r.Add("GET /v1/monitor/objects/{id}", views, api.GetObject())
+	r.Add("GET /v1/monitor/search", views, api.FindAnything())
 	r.Add("GET /v1/monitor/dead-letter-queue", views, api.ListDeadLetters())
 	r.Add("GET /v1/monitor/dead-letter-queue/{id}", views, api.GetDeadLetter())
 	r.Add("POST /v1/monitor/dead-letter-queue/{id}/retry", acts, api.RetryDeadLetter())
 	r.Add("POST /v1/monitor/dead-letter-queue/{id}/resolve", acts, api.ResolveDeadLetter())
+	r.Add("GET /v1/monitor/error-groups", views, api.ListErrorGroups())
+	r.Add("POST /v1/monitor/error-groups/{id}/acknowledge", acts, api.AcknowledgeErrorGroup())
+	r.Add("POST /v1/monitor/error-groups/{id}/ignore", acts, api.IgnoreErrorGroup())
+	r.Add("POST /v1/monitor/error-groups/{id}/reopen", acts, api.ReopenErrorGroup())
+	r.Add("GET /v1/monitor/audit-trail", views, api.ListAuditTrail())
+	r.Add("GET /v1/monitor/audit-trail/verify", views, api.VerifyAuditTrail())
+	r.Add("GET /v1/monitor/batch-jobs", views, api.ListAllBatchJobs())
+	r.Add("GET /v1/monitor/batch-jobs/{id}", views, api.GetAnyBatchJob())
+	r.Add("POST /v1/monitor/batch-jobs/{id}/cancel", acts, api.CancelAnyBatchJob())
+	r.Add("POST /v1/monitor/batch-jobs/{id}/undo", acts, api.UndoAnyBatchJob())
+	r.Add("POST /v1/monitor/batch-jobs/{id}/retry-failed", acts, api.RetryFailedOfAnyBatchJob())
+	r.Add("POST /v1/monitor/reconcile", acts, a.gaps.Reconcile())
+	r.Add("POST /v1/monitor/backfill", acts, a.gaps.Backfill())
+
+	r.Add("POST /v1/monitor/dead-letter-queue/bulk", acts, api.BulkDeadLetters())
+	r.Add("GET /v1/monitor/tasks", views, api.ListTasks())
+	r.Add("GET /v1/monitor/tasks/{id}", views, api.GetTask())
+	r.Add("GET /v1/monitor/tasks/{id}/results", views, api.TaskResults())
+	r.Add("POST /v1/monitor/tasks/{id}/cancel", acts, api.CancelTask())
+	r.Add("POST /v1/monitor/tasks/{id}/pause", acts, api.PauseTask())
+	r.Add("POST /v1/monitor/tasks/{id}/resume", acts, api.ResumeTask())
+	r.Add("POST /v1/monitor/tasks/{id}/rate", acts, api.RateTask())
+	r.Add("GET /v1/monitor/alerts", views, api.ListAlerts())
+	r.Add("GET /v1/monitor/alerts/rules", views, api.ListAlertRules())
+	r.Add("POST /v1/monitor/alerts/test", acts, api.TestAlerts())
+	r.Add("POST /v1/monitor/alerts/{id}/acknowledge", acts, api.AcknowledgeAlert())
+	r.Add("POST /v1/monitor/alerts/{id}/silence", acts, api.SilenceAlert())
+	r.Add("POST /v1/monitor/alerts/{id}/unsilence", acts, api.UnsilenceAlert())
 
 	// Users of the application.
 	users := rest.Users(a.users)
@@ -71,47 +126,22 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	}
 	mux.Handle("GET /{$}", home)
 	mux.Handle("GET /static/", monitor.Static())
+	if a.dashboard, err = dashboard.New(a.dashboardConfig(reads)); err != nil {
+		return nil, err
+	}
+	mux.Handle("/dashboard", a.dashboard)
+	mux.Handle("/dashboard/", a.dashboard)
+	mux.Handle("GET /static/dashboard/", dashboard.Static())
 	r.Add("GET /openapi.json", anybody, r.ServeDocument())
 	return r, r.Finish()
 }
 
 // OpenAPI returns the document of a service of this version, without its database.
 func OpenAPI(version string) ([]byte, error) {
-	a := &App{options: Options{Version: version, Role: RoleAll}, webhook: new(webhook.Service), batch: new(batch.Service)}
+	a := &App{options: Options{Version: version, Role: RoleAll}, webhook: new(webhook.Service), batch: new(batch.Service), gaps: new(reconcile.Service), alerts: new(alert.Service)}
 	r, err := a.addRoutes(http.NewServeMux())
 	if err != nil {
 		return nil, err
 	}
 	return r.Document(), nil
-}
-
-// checkReady fails while requests should go to another process.
-func (a *App) checkReady(r *http.Request) error {
-	if a.draining.Load() {
-		return quotekit.Errorf(quotekit.EUnavailable, "stopping")
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	return a.store.Ping(ctx)
-}
-
-// Health is the answer of a health check.
-type Health struct {
-	Status string `json:"status" enum:"ok,fail"`
-}
-
-// health answers ok, or 503 without saying more: nobody is asked who he is.
-func health(id, summary string, check func(*http.Request) error) rest.Endpoint {
-	return rest.Endpoint{
-		ID: id, Summary: summary, Tag: "service",
-		Answers: rest.Answers{http.StatusOK: {JSON: Health{}}, http.StatusServiceUnavailable: {JSON: Health{}}},
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Cache-Control", "no-store")
-			if err := check(r); err != nil {
-				rest.WriteJSON(w, r, http.StatusServiceUnavailable, Health{"fail"})
-				return
-			}
-			rest.WriteJSON(w, r, http.StatusOK, Health{"ok"})
-		}),
-	}
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"math"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/stripe"
@@ -22,6 +23,9 @@ func payment(_ context.Context, e quotekit.Event) (quotekit.Changes, error) {
 		number(row.AttemptCount),
 		number(row.AmountPaid),
 		rank(e.Type != "invoice.payment_failed"),
+	}
+	if e.Fetched {
+		s.Order[2] = math.MaxInt64 // after all events of its second
 	}
 	return withClaims(
 		quotekit.Change{Kind: quotekit.KindInvoice, ID: row.StripeInvoiceID, Snapshot: s},

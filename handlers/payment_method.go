@@ -9,6 +9,8 @@ import (
 
 // paymentMethod handles payment_method.attached and detached. A detached one
 // no longer shows its customer: that stands in previous_attributes, if anywhere.
+// One that is fetched without a customer was detached: those that never had one
+// have no events to fetch them for.
 func paymentMethod(_ context.Context, e quotekit.Event) (quotekit.Changes, error) {
 	d, err := read(e, stripe.DecodePaymentMethod)
 	if err != nil {
@@ -17,7 +19,7 @@ func paymentMethod(_ context.Context, e quotekit.Event) (quotekit.Changes, error
 	row, s := d.After, snapshot(e, d)
 	c := quotekit.Change{Kind: quotekit.KindPaymentMethod, ID: row.StripePaymentMethodID, Snapshot: s}
 	customer := row.StripeCustomerID
-	if s.Stage == quotekit.StageDeleted {
+	if s.Stage == quotekit.StageDeleted || e.Fetched && customer == nil {
 		c.Facts.DetachedAt = date(e)
 		if d.Before != nil && d.Before.StripeCustomerID != nil {
 			customer = d.Before.StripeCustomerID

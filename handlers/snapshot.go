@@ -17,9 +17,12 @@ func rejected(e quotekit.Event, err error) error {
 	return quotekit.Permanent(fmt.Errorf("read %s: %w", e.Type, err))
 }
 
-// stageOf reads the stage off the event's type.
+// stageOf reads the stage off the event's type. An object that was fetched is
+// what it is, whatever event it was fetched for.
 func stageOf(e quotekit.Event) quotekit.Stage {
 	switch {
+	case e.Fetched:
+		return quotekit.StageUpdated
 	case strings.HasSuffix(e.Type, ".created"), e.Type == "payment_method.attached", e.Type == "checkout.session.completed":
 		return quotekit.StageCreated
 	case strings.HasSuffix(e.Type, ".deleted"), e.Type == "payment_method.detached":
@@ -57,7 +60,7 @@ func read[R any](e quotekit.Event, decode decodeFunc[R]) (d stripe.Decoded[R], e
 // the kind has better numbers.
 func snapshot[R any, P row[R]](e quotekit.Event, d stripe.Decoded[R]) *quotekit.Snapshot {
 	s := &quotekit.Snapshot{
-		Order: quotekit.Order{int64(e.Created)},
+		Order: quotekit.Order{int64(e.Created), afterSecond(e)},
 		Stage: stageOf(e),
 		After: P(d.After),
 	}
@@ -66,6 +69,10 @@ func snapshot[R any, P row[R]](e quotekit.Event, d stripe.Decoded[R]) *quotekit.
 	}
 	return s
 }
+
+// afterSecond puts an object that was fetched after all events of its second,
+// which it shows the end of.
+func afterSecond(e quotekit.Event) int64 { return rank(e.Fetched) }
 
 // claim returns the claim that e makes for user, nothing if user is empty.
 func claim(e quotekit.Event, user string, source quotekit.ClaimSource) []quotekit.Claim {

@@ -16,7 +16,7 @@ func subscription(_ context.Context, e quotekit.Event) (quotekit.Changes, error)
 		return quotekit.Changes{}, err
 	}
 	row, s := d.After, snapshot(e, d)
-	s.Order = quotekit.Order{rank(terminal(row) || s.Stage == quotekit.StageDeleted), int64(e.Created)}
+	s.Order = quotekit.Order{rank(terminal(row) || s.Stage == quotekit.StageDeleted), int64(e.Created), afterSecond(e)}
 	changes := withClaims(
 		quotekit.Change{Kind: quotekit.KindSubscription, ID: row.StripeSubscriptionID, Snapshot: s},
 		row.StripeCustomerID,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/quotekit/quotekit"
 )
 
 // pollPause is between two looks at an event that is not settled yet.
@@ -26,6 +28,8 @@ type outcome struct {
 	StripeEventID string  `json:"stripe_event_id,omitempty"`
 	Status        string  `json:"status"`
 	Error         *string `json:"error"`
+	// SupersededBy is a newer event of the same object that has succeeded.
+	SupersededBy *newerEvent `json:"superseded_by,omitempty"`
 	// code is the exit code that this one alone would give.
 	code int
 	hint string
@@ -48,8 +52,15 @@ func (p *program) ask(ctx context.Context, c *cli.Command, api *client, ids []st
 	outcomes := make([]outcome, len(ids))
 	for i, id := range ids {
 		o := outcome{ID: id}
-		if err := api.post(ctx, pathOf(id), map[string]string{"reason": c.String("reason")}, &o); err != nil {
+		body := map[string]string{"reason": c.String("reason")}
+		if c.Bool("current") {
+			body["mode"] = string(quotekit.ReplayCurrent)
+		}
+		if err := api.post(ctx, pathOf(id), body, &o); err != nil {
 			o = failedOutcome(id, err)
+		}
+		if o.SupersededBy != nil && !c.Bool("current") {
+			fmt.Fprintf(p.stderr, "%s: the newer event %s of the same object has been applied already\n", o.name(), o.SupersededBy.StripeEventID)
 		}
 		outcomes[i] = o
 	}

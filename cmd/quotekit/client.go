@@ -27,8 +27,14 @@ type client struct {
 	asUser bool
 	// work begins to work on bulk operations in this process, until close. It is
 	// nil where a service does that.
-	work  func()
-	close func() error
+	work func()
+	// runTask makes the steps of a task in this process, until it ends. It is nil
+	// where a service does that.
+	runTask func(ctx context.Context, id string) error
+	// sendAlerts sends what is to be told of alerts, in this process. It is nil where a
+	// service does that.
+	sendAlerts func(ctx context.Context) error
+	close      func() error
 }
 
 // call is a request to the API.
@@ -180,6 +186,12 @@ func problem(status int, body []byte) error {
 		f.code = exitNotFound
 	case http.StatusConflict:
 		f.code = exitConflict
+		if p.Code == "alert_channel_missing" {
+			f.code, f.hint = exitConfig, "set QUOTEKIT_ALERT_SLACK_URL, or another channel, where the service runs"
+		}
+		if p.Code == "stripe_key_missing" {
+			f.code, f.hint = exitConfig, "set STRIPE_SECRET_KEY where the service runs"
+		}
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		f.transient = true
 		fallthrough

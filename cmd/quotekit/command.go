@@ -29,7 +29,7 @@ func (p *program) command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			p.devCommand(), p.serveCommand(), p.migrateCommand(), p.triggerCommand(), p.eventsCommand(),
-			p.deadLetterCommand(), p.batchCommand(), p.tokenCommand(), p.routesCommand(), p.operationsCommand(),
+			p.deadLetterCommand(), p.alertsCommand(), p.tasksCommand(), p.batchCommand(), p.reconcileCommand(), p.backfillCommand(), p.tokenCommand(), p.benchCommand(), p.benchServiceCommand(), p.routesCommand(), p.operationsCommand(),
 			p.openAPICommand(), p.versionCommand(),
 		},
 		EnableShellCompletion: true,
@@ -96,9 +96,9 @@ func (p *program) config(c *cli.Command, except ...string) (app.Config, error) {
 func (p *program) logger(cfg app.Config) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" || (cfg.LogFormat == "auto" && !isTerminal(p.stderr)) {
-		return slog.New(slog.NewJSONHandler(p.stderr, options))
+		return slog.New(app.Quiet(slog.NewJSONHandler(p.stderr, options), p.now))
 	}
-	return slog.New(slog.NewTextHandler(p.stderr, options))
+	return slog.New(app.Quiet(slog.NewTextHandler(p.stderr, options), p.now))
 }
 
 func isTerminal(w io.Writer) bool {

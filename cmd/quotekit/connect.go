@@ -104,7 +104,7 @@ func (p *program) openInProcess(ctx context.Context, cfg app.Config, token strin
 	}
 	c := &client{
 		http: &http.Client{Transport: handlerTransport{a.Handler()}}, base: "http://in-process", token: token,
-		inProcess: true, close: a.Close,
+		inProcess: true, runTask: a.RunTask, sendAlerts: a.SendAlerts, close: a.Close,
 	}
 	c.work = func() {
 		stop := a.StartBatches()

@@ -30,13 +30,19 @@ type deadLetter struct {
 	ResolvedAt           *time.Time `json:"resolved_at"`
 	ResolutionNotes      *string    `json:"resolution_notes"`
 	ErrorMessage         *string    `json:"error_message"`
+	AutomaticRetries     int        `json:"automatic_retries"`
+	NextRetryAt          *time.Time `json:"next_retry_at"`
 	Status               string     `json:"status"`
 }
 
 func (p *program) deadLetterCommand() *cli.Command {
 	chosen := append(filterFlags(),
 		&cli.BoolFlag{Name: "all", Usage: "every dead letter that is not resolved"},
-		&cli.BoolFlag{Name: "dry-run", Usage: "only say which ones it would be"})
+		&cli.BoolFlag{Name: "dry-run", Usage: "only say which ones it would be"},
+		&cli.BoolFlag{Name: "yes", Usage: "with a filter: do not ask on a terminal"},
+		&cli.BoolFlag{Name: "no-wait", Usage: "with a filter: only start it; quotekit tasks watch shows how far it is"},
+		&cli.IntFlag{Name: "rate", Usage: "with a filter: letters in a second, 1 to 1,000"},
+		&cli.IntFlag{Name: "limit", Usage: "with a filter: at most `N` letters (default: 10,000)"})
 	return &cli.Command{
 		Name:  "dlq",
 		Usage: "look at the dead letter queue, retry and resolve",
@@ -62,8 +68,10 @@ func (p *program) deadLetterCommand() *cli.Command {
 				Usage:       "attempt dead letters again",
 				ArgsUsage:   "[ID...]",
 				Description: "An ID is that of the dead letter or of its event.",
-				Flags:       append(append(actionFlags("retried from the command line"), chosen...), serviceFlags()...),
-				Action:      p.dlqRetry,
+				Flags: append(append(append(actionFlags("retried from the command line"),
+					&cli.BoolFlag{Name: "current", Usage: "apply the object as it is at Stripe now, instead of the stored payload"},
+				), chosen...), serviceFlags()...),
+				Action: p.dlqRetry,
 			},
 			{
 				Name:        "resolve",
@@ -72,6 +80,7 @@ func (p *program) deadLetterCommand() *cli.Command {
 				Description: "An ID is that of the dead letter or of its event.",
 				Flags: append(append([]cli.Flag{
 					&cli.StringFlag{Name: "reason", Value: "resolved from the command line", Usage: "why, for the audit trail"},
+					&cli.DurationFlag{Name: "timeout", Value: 10 * time.Minute, Usage: "with a filter: how long to wait for the outcome"},
 				}, chosen...), serviceFlags()...),
 				Action: p.dlqResolve,
 			},
@@ -168,13 +177,13 @@ func (p *program) dlqShow(ctx context.Context, c *cli.Command) error {
 }
 
 func (p *program) dlqRetry(ctx context.Context, c *cli.Command) error {
-	return p.onChosen(ctx, c, func(api *client, ids []string) error {
+	return p.onChosen(ctx, c, quotekit.BulkRetry, func(api *client, ids []string) error {
 		return p.act(ctx, c, api, ids, func(id string) string { return deadLetterPath(id) + "/retry" })
 	})
 }
 
 func (p *program) dlqResolve(ctx context.Context, c *cli.Command) error {
-	return p.onChosen(ctx, c, func(api *client, ids []string) error {
+	return p.onChosen(ctx, c, quotekit.BulkResolve, func(api *client, ids []string) error {
 		outcomes := p.ask(ctx, c, api, ids, func(id string) string { return deadLetterPath(id) + "/resolve" })
 		for i := range outcomes {
 			if outcomes[i].code == exitDone {
@@ -185,9 +194,9 @@ func (p *program) dlqResolve(ctx context.Context, c *cli.Command) error {
 	})
 }
 
-// onChosen finds the dead letters that a command is about, by id or by filter,
-// and calls work with their ids, unless this is a dry run.
-func (p *program) onChosen(ctx context.Context, c *cli.Command, work func(*client, []string) error) error {
+// onChosen calls work with the ids of a command, unless this is a dry run. With a
+// filter instead of ids it is a bulk act.
+func (p *program) onChosen(ctx context.Context, c *cli.Command, action quotekit.BulkAction, work func(*client, []string) error) error {
 	ids := c.Args().Slice()
 	byFilter := c.Bool("all") || c.String("event-type") != "" || c.String("failure-reason") != "" || reasonAsFilter(c) != ""
 	help := c.FullName() + " --help"
@@ -196,26 +205,23 @@ func (p *program) onChosen(ctx context.Context, c *cli.Command, work func(*clien
 		return usagef("quotekit dlq list", "%s needs ids, or --event-type, --failure-reason or --all", c.Name)
 	case len(ids) > 0 && byFilter:
 		return usagef(help, "%s takes ids or a filter, not both", c.Name)
+	case byFilter:
+		return p.bulk(ctx, c, action)
 	}
 	return p.with(ctx, c, func(api *client) error {
-		letters, err := chosenLetters(ctx, c, api, ids)
-		if err != nil {
-			return err
+		if !c.Bool("dry-run") {
+			return work(api, ids)
 		}
-		if c.Bool("dry-run") {
-			fmt.Fprintf(p.stderr, "%d dead letters; nothing was changed\n", len(letters))
-			return p.print(c, page[deadLetter]{Items: letters}, func(t *table) { deadLetterRows(t, letters) })
-		}
-		if len(ids) == 0 {
-			if len(letters) == 0 {
-				fmt.Fprintln(p.stderr, "no dead letter matches")
-				return p.tell(c, []outcome{})
+		letters := []deadLetter{}
+		for _, id := range ids {
+			var d deadLetter
+			if err := api.get(ctx, deadLetterPath(id), nil, &d); err != nil {
+				return err
 			}
-			for _, d := range letters {
-				ids = append(ids, d.ID)
-			}
+			letters = append(letters, d)
 		}
-		return work(api, ids)
+		fmt.Fprintf(p.stderr, "%d dead letters; nothing was changed\n", len(letters))
+		return p.print(c, page[deadLetter]{Items: letters}, func(t *table) { deadLetterRows(t, letters) })
 	})
 }
 
@@ -231,45 +237,6 @@ func reasonAsFilter(c *cli.Command) string {
 		}
 	}
 	return ""
-}
-
-// chosenLetters lists the dead letters of a filter, page by page, before any
-// of them is touched. Those named by id are looked up for a dry run only.
-func chosenLetters(ctx context.Context, c *cli.Command, api *client, ids []string) ([]deadLetter, error) {
-	letters := []deadLetter{}
-	if len(ids) > 0 {
-		for _, id := range ids {
-			if !c.Bool("dry-run") {
-				break
-			}
-			var d deadLetter
-			if err := api.get(ctx, deadLetterPath(id), nil, &d); err != nil {
-				return nil, err
-			}
-			letters = append(letters, d)
-		}
-		return letters, nil
-	}
-	q := url.Values{"limit": {"100"}, "resolved": {"false"}}
-	for flag, parameter := range filterNames() {
-		if v := c.String(flag); v != "" {
-			q.Set(parameter, v)
-		}
-	}
-	if reason := reasonAsFilter(c); reason != "" {
-		q.Set("reason", reason)
-	}
-	for {
-		var list page[deadLetter]
-		if err := api.get(ctx, deadLettersPath, q, &list); err != nil {
-			return nil, err
-		}
-		letters = append(letters, list.Items...)
-		if list.NextCursor == nil {
-			return letters, nil
-		}
-		q.Set("cursor", *list.NextCursor)
-	}
 }
 
 // deadLetterPath takes the id of a dead letter or of its event.

@@ -30,6 +30,7 @@ type event struct {
 	ErrorMessage  *string    `json:"error_message"`
 	FailureReason *string    `json:"failure_reason"`
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	ReplayMode    *string    `json:"replay_mode"`
 }
 
 func (p *program) eventsCommand() *cli.Command {
@@ -56,13 +57,30 @@ func (p *program) eventsCommand() *cli.Command {
 			},
 			{
 				Name:      "replay",
-				Usage:     "apply the stored payload of events again",
+				Usage:     "attempt events again, with their stored payload or with the object as it is now",
 				ArgsUsage: "EVENT_ID...",
-				Flags:     append(actionFlags("replayed from the command line"), serviceFlags()...),
+				Flags:     append(append(actionFlags("replayed from the command line"), currentFlag()), serviceFlags()...),
 				Action:    p.eventsReplay,
 			},
 		},
 	}
+}
+
+// newerEvent is a succeeded event of the same object that happened later.
+type newerEvent struct {
+	StripeEventID string    `json:"stripe_event_id"`
+	EventCreated  time.Time `json:"event_created"`
+}
+
+func (n *newerEvent) String() string {
+	if n == nil {
+		return "-"
+	}
+	return n.StripeEventID + ", " + stamp(&n.EventCreated)
+}
+
+func currentFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "current", Usage: "apply the object as it is at Stripe now (needs STRIPE_SECRET_KEY)"}
 }
 
 func listFlags() []cli.Flag {
@@ -139,7 +157,8 @@ func (p *program) eventsGet(ctx context.Context, c *cli.Command) error {
 				Action string    `json:"action"`
 				Reason *string   `json:"reason"`
 			} `json:"audit_trail"`
-			DeadLetter *deadLetter `json:"dead_letter"`
+			DeadLetter   *deadLetter `json:"dead_letter"`
+			SupersededBy *newerEvent `json:"superseded_by"`
 		}
 		if err := json.Unmarshal(raw, &e); err != nil {
 			return fmt.Errorf("read the event: %w", err)
@@ -161,9 +180,15 @@ func (p *program) eventsGet(ctx context.Context, c *cli.Command) error {
 			}
 			t.row("error", orDash(e.ErrorMessage))
 			t.row("next attempt", stamp(e.NextAttemptAt))
+			if e.ReplayMode != nil {
+				t.row("replay mode", *e.ReplayMode)
+			}
+			t.row("superseded by", e.SupersededBy)
 			if e.DeadLetter != nil {
 				t.row("dead letter", e.DeadLetter.ID)
 				t.row("reason", e.DeadLetter.FailureReason)
+				t.row("automatic retries", e.DeadLetter.AutomaticRetries)
+				t.row("next retry", stamp(e.DeadLetter.NextRetryAt))
 			}
 			for _, a := range e.AuditTrail {
 				t.row(stamp(&a.At), a.Actor+" "+a.Action+" "+orDash(a.Reason))

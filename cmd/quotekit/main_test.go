@@ -1,9 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,8 +17,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
 
-	"github.com/quotekit/quotekit/app"
+	"github.com/quotekit/quotekit/internal/sample"
 	"github.com/quotekit/quotekit/internal/store/storetest"
+	"github.com/quotekit/quotekit/internal/stripe/stripetest"
 )
 
 func TestMain(m *testing.M) {
@@ -29,8 +32,13 @@ func TestMain(m *testing.M) {
 //	exits CODE quotekit ARGS…   run it and compare the exit code
 //	waitfor FILE [TEXT]         wait until FILE exists and contains TEXT
 //	jsonenv NAME FILE PATH      set $NAME to a value of a JSON file (stdout is one)
-//	answers HOST:PORT           wait until a service answers there
+//	answers HOST:PORT           wait until a service is ready there
 //	freeport NAME               set $NAME to host:port where nobody listens
+//	happens TYPE [N]            let N events of the type happen at the fake of Stripe, whose
+//	                            address and key are $FAKE_STRIPE and $FAKE_STRIPE_KEY
+//	waitalert RULE              wait until an alert of the rule fires
+//
+// $RECEIVER takes whatever is posted to it.
 func TestScript(t *testing.T) { runScripts(t, "testdata/script", "") }
 
 func TestScript_Postgres(t *testing.T) {
@@ -43,12 +51,19 @@ func runScripts(t *testing.T, dir, databaseURL string) {
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "waitfor": waitFor, "jsonenv": jsonEnv, "answers": answers, "freeport": freePort,
+			"exits": exits, "waitfor": waitFor, "jsonenv": jsonEnv, "answers": answers, "freeport": freePort, "happens": happens, "waitalert": waitAlert,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("QUOTEKIT_LOG_FORMAT", "text")
 			e.Setenv("DATABASE_URL", databaseURL)
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each command otherwise
+			fake := stripetest.New(t, time.Now)
+			e.Values[fakeStripe] = fake
+			e.Setenv("FAKE_STRIPE", fake.URL)
+			e.Setenv("FAKE_STRIPE_KEY", stripetest.Key)
+			receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			e.Defer(receiver.Close)
+			e.Setenv("RECEIVER", receiver.URL)
 			return nil
 		},
 	})
@@ -103,11 +118,34 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func waitAlert(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitalert RULE")
+	}
+	fires := func() bool {
+		ts.Check(ts.Exec("quotekit", "alerts", "list"))
+		return strings.Contains(ts.ReadFile("stdout"), args[0]+" ")
+	}
+	for range 3 { // whoever evaluates looks every ten seconds
+		if until(fires) {
+			return
+		}
+	}
+	ts.Fatalf("no alert %s fires", args[0])
+}
+
 func answers(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: answers HOST:PORT")
 	}
-	if !until(func() bool { return (app.DevCredentials{URL: "http://" + args[0]}).Alive(context.Background()) }) {
+	ready := func() bool {
+		resp, err := http.Get("http://" + args[0] + "/readyz")
+		if err != nil {
+			return false
+		}
+		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	}
+	if !until(ready) {
 		ts.Fatalf("nobody answers at %s", args[0])
 	}
 }
@@ -146,4 +184,25 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], l.Addr().String())
 	ts.Check(l.Close())
+}
+
+// fakeStripe is where a script has its fake of Stripe.
+const fakeStripe = "fake stripe"
+
+func happens(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: happens TYPE [N]")
+	}
+	n := 1
+	if len(args) == 2 {
+		var err error
+		n, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	maker := sample.New(rand.NewPCG(rand.Uint64(), 1), time.Now)
+	for range n {
+		event, err := maker.Event(args[0])
+		ts.Check(err)
+		ts.Value(fakeStripe).(*stripetest.Server).Happen(event)
+	}
 }

@@ -37,7 +37,10 @@ func (p *program) migrateUp(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	migrations, err := a.Store().MigrationStatus(ctx)
+	var migrations []store.Migration
+	if err = a.Migrate(ctx); err == nil {
+		migrations, err = a.Store().MigrationStatus(ctx)
+	}
 	if closeErr := a.Close(); err == nil {
 		err = closeErr
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -113,10 +114,6 @@ func TestDeadLetters_FilterGoesToTheService(t *testing.T) {
 		{[]string{"list", "--resolved"}, "limit=50&resolved=true"},
 		{[]string{"list", "--all", "--limit", "3"}, "limit=3"},
 		{[]string{"list", "--reason", "HANDLER_PANIC"}, "limit=50&reason=HANDLER_PANIC&resolved=false"},
-		{[]string{"retry", "--all"}, "limit=100&resolved=false"},
-		{[]string{"retry", "--reason", "HANDLER_PANIC"}, "limit=100&reason=HANDLER_PANIC&resolved=false"},
-		{[]string{"resolve", "--event-type", "price.created"}, "event_type=price.created&limit=100&resolved=false"},
-		{[]string{"retry", "--failure-reason", "HANDLER_PANIC", "--reason", "bug fixed"}, "limit=100&reason=HANDLER_PANIC&resolved=false"},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -133,22 +130,88 @@ func TestDeadLetters_FilterGoesToTheService(t *testing.T) {
 	}
 }
 
-func TestDeadLetters_RetryReadsEveryPageBeforeItActs(t *testing.T) {
-	var calls []string
-	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls = append(calls, r.Method)
-		switch {
-		case r.Method == http.MethodPost:
-			fmt.Fprint(w, `{"stripe_event_id":"evt_1","status":"succeeded"}`)
-		case r.URL.Query().Get("cursor") == "":
-			fmt.Fprint(w, `{"items":[{"id":"a"},{"id":"b"}],"next_cursor":"more"}`)
-		default:
-			fmt.Fprint(w, `{"items":[{"id":"c"}],"next_cursor":null}`)
+// fakeBulk answers a preview and its start, and shows the task with the counts it
+// is given, one after the other.
+type fakeBulk struct {
+	t      *testing.T
+	counts []string
+	bodies []string
+}
+
+func (f *fakeBulk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		f.t.Error(err)
+	}
+	switch {
+	case r.Method == http.MethodPost:
+		f.bodies = append(f.bodies, string(body))
+		fmt.Fprint(w, `{"count": 2, "more": false, "sample": [], "token": "bulk_t", "task_id": "01"}`)
+	case strings.HasSuffix(r.URL.Path, "/results"):
+		fmt.Fprint(w, `{"items": [{"dead_letter_id": "a", "stripe_event_id": "evt_1", "outcome": "failed", "error": "no use"}], "next_cursor": null}`)
+	default:
+		status := "completed"
+		if strings.Contains(f.counts[0], "unprocessed") {
+			status = "cancelled"
 		}
-	})
-	code, _, stderr := runAgainst(t, service, "dlq", "retry", "--all")
-	if got := strings.Join(calls, " "); code != exitDone || got != "GET GET POST POST POST" {
-		t.Errorf("exit code %d, calls %s; stderr:\n%s", code, got, stderr)
+		fmt.Fprintf(w, `{"id": "01", "kind": "dead_letter_bulk", "status": %q, "total_items": 2, "report": {%s}}`, status, f.counts[0])
+		if len(f.counts) > 1 {
+			f.counts = f.counts[1:]
+		}
+	}
+}
+
+func TestDeadLetters_BulkByFilter(t *testing.T) {
+	const preview = `"dry_run":true,"filter":{"reason":"HANDLER_PANIC","resolved":false}`
+	tests := []struct {
+		name   string
+		args   []string
+		counts []string
+		code   int
+		bodies string
+	}{
+		{
+			"all",
+			[]string{"retry", "--all"},
+			[]string{`"succeeded": 2`},
+			exitDone,
+			`{"action":"retry","dry_run":true,"filter":{"resolved":false}} {"reason":"retried from the command line","token":"bulk_t"}`,
+		},
+		{
+			"after a while",
+			[]string{"retry", "--reason", "HANDLER_PANIC"},
+			[]string{`"pending": 2`, `"pending": 2`, `"succeeded": 2`},
+			exitDone,
+			`{"action":"retry",` + preview + `} {"reason":"HANDLER_PANIC","token":"bulk_t"}`,
+		},
+		{
+			"resolve",
+			[]string{"resolve", "--failure-reason", "HANDLER_PANIC", "--reason", "given up", "--rate", "7", "--limit", "9"},
+			[]string{`"resolved": 2`},
+			exitDone,
+			`{"action":"resolve",` + preview + `,"limit":9,"rate":7} {"reason":"given up","token":"bulk_t"}`,
+		},
+		{
+			"current",
+			[]string{"retry", "--event-type", "x", "--current"},
+			[]string{`"succeeded": 1, "failed": 1`},
+			exitPartly,
+			`{"action":"retry","dry_run":true,"filter":{"event_type":"x","resolved":false},"mode":"current"} {"reason":"retried from the command line","token":"bulk_t"}`,
+		},
+		{"all fail", []string{"retry", "--all"}, []string{`"failed": 2`}, exitFailed, ""},
+		{"cancelled", []string{"retry", "--all"}, []string{`"succeeded": 1, "unprocessed": 1`}, exitPartly, ""},
+		{"never settles", []string{"retry", "--all", "--timeout", "200ms"}, []string{`"pending": 2`}, exitTimedOut, ""},
+		{"only looks", []string{"retry", "--all", "--dry-run"}, nil, exitDone, `{"action":"retry","dry_run":true,"filter":{"resolved":false}}`},
+		{"does not wait", []string{"retry", "--all", "--no-wait"}, []string{`"pending": 2`}, exitDone, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			service := &fakeBulk{t: t, counts: tt.counts}
+			code, _, stderr := runAgainst(t, service, append([]string{"dlq"}, tt.args...)...)
+			if got := strings.Join(service.bodies, " "); code != tt.code || (tt.bodies != "" && got != tt.bodies) {
+				t.Errorf("exit code %d, want %d; requests\n%s\nwant\n%s\nstderr:\n%s", code, tt.code, got, tt.bodies, stderr)
+			}
+		})
 	}
 }
 

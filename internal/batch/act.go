@@ -41,7 +41,10 @@ func (s *Service) Cancel(ctx context.Context, c Caller, jobID string) (store.Bat
 		if err == nil && !ended {
 			return errFenced // it has ended meanwhile
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return c.audit(ctx, tx, store.AuditBatchCancel, jobID, nil)
 	})
 	if err != nil && !errors.Is(err, errFenced) {
 		return job, err
@@ -81,6 +84,7 @@ func (s *Service) RetryFailed(ctx context.Context, c Caller, jobID string) (stor
 	}
 	r := request{
 		operation: work.Operation, options: work.Options, dryRun: work.DryRun, parent: jobID, hash: hashOf("retry-failed "+jobID, nil),
+		audited: store.AuditBatchRetry, target: jobID,
 	}
 	var items []json.RawMessage
 	for _, item := range results {
@@ -123,7 +127,10 @@ func (s *Service) Undo(ctx context.Context, c Caller, jobID string, dryRun bool)
 	if len(results) == 0 {
 		return job, false, quotekit.Errorf(quotekit.EConflict, "what batch job %s has done is not recorded", jobID)
 	}
-	r := request{operation: undoOperation, dryRun: dryRun, parent: jobID, hash: hashOf(fmt.Sprint("undo ", jobID, dryRun), nil)}
+	r := request{
+		operation: undoOperation, dryRun: dryRun, parent: jobID, hash: hashOf(fmt.Sprint("undo ", jobID, dryRun), nil),
+		audited: store.AuditBatchUndo, target: jobID,
+	}
 	if r.options, err = json.Marshal(undoOptions{Operation: job.Operation}); err != nil {
 		return job, false, err
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strings"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/rest"
@@ -146,7 +144,7 @@ func (f *file) add(row json.RawMessage) error {
 	}
 	cells := make([]string, len(f.columns))
 	for i, c := range f.columns {
-		cells[i] = cell(plain(values[c]))
+		cells[i] = rest.Cell(plain(values[c]))
 	}
 	return f.lines.Write(cells)
 }
@@ -171,14 +169,4 @@ func plain(value json.RawMessage) string {
 		return *text
 	}
 	return string(value)
-}
-
-var number = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$`)
-
-// cell keeps a spreadsheet from taking text for a formula (OWASP, CSV injection).
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) && !number.MatchString(text) {
-		return "'" + text
-	}
-	return text
 }

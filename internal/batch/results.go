@@ -5,10 +5,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/rest"
@@ -54,7 +52,7 @@ func (s *Service) JobResults() rest.Endpoint {
 			if err != nil {
 				return err
 			}
-			media, err := negotiate(r, mediaJSON, mediaCSV, mediaNDJSON)
+			media, err := rest.Negotiate(r, mediaJSON, mediaCSV, mediaNDJSON)
 			if err != nil {
 				return err
 			}
@@ -193,7 +191,7 @@ func writeResultsCSV(w http.ResponseWriter, results []JobResult) error {
 	_ = lines.Write(resultColumns) // an error is the caller's going, and comes again below
 	for _, r := range results {
 		_ = lines.Write([]string{
-			strconv.Itoa(r.Position), orEmpty(r.ItemID), string(r.Outcome), orEmpty(r.ErrorCode), cell(orEmpty(r.ErrorMessage)),
+			strconv.Itoa(r.Position), orEmpty(r.ItemID), string(r.Outcome), orEmpty(r.ErrorCode), rest.Cell(orEmpty(r.ErrorMessage)),
 			string(r.Before), string(r.After),
 		})
 	}
@@ -225,42 +223,3 @@ const (
 	mediaCSV    = "text/csv"
 	mediaNDJSON = "application/x-ndjson"
 )
-
-// negotiate finds the media type that the caller prefers among those offered,
-// the first one if any will do (RFC 9110, section 12.5.1).
-func negotiate(r *http.Request, offers ...string) (string, error) {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if strings.TrimSpace(accept) == "" {
-		return offers[0], nil
-	}
-	best, quality := "", 0.0
-	for _, offer := range offers {
-		if q := qualityOf(accept, offer); q > quality {
-			best, quality = offer, q
-		}
-	}
-	if best == "" {
-		return "", rest.NewProblem(http.StatusNotAcceptable, "not_acceptable", "This can be had as "+strings.Join(offers, ", ")+".")
-	}
-	return best, nil
-}
-
-// qualityOf is how much the most specific range of an Accept header that fits
-// wants a media type, from 0 to 1.
-func qualityOf(accept, offer string) float64 {
-	kind, _, _ := strings.Cut(offer, "/")
-	quality, specific := 0.0, -1
-	for _, part := range strings.Split(accept, ",") {
-		media, params, err := mime.ParseMediaType(part)
-		rank := map[string]int{"*/*": 0, kind + "/*": 1, offer: 2}
-		level, fits := rank[media]
-		if err != nil || !fits || level <= specific {
-			continue
-		}
-		specific, quality = level, 1
-		if q, err := strconv.ParseFloat(params["q"], 64); err == nil {
-			quality = q
-		}
-	}
-	return quality
-}

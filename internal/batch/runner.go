@@ -77,12 +77,23 @@ func (r *Runner) start() {
 	r.running.Go(func() { r.keep(ctx) })
 }
 
-// close finishes the chunks that run, and gives up the claims on the rest.
+// close finishes the chunks that run, and gives up the claims on the rest. Chunks
+// whose database is silent may last longer than ctx; they are not waited for, and
+// their leases run out.
 func (r *Runner) close(ctx context.Context) error {
 	r.schedule.close()
 	r.stop()
-	r.running.Wait()
-	return r.store.ReleaseBatches(ctx, r.owner)
+	ended := make(chan struct{})
+	go func() {
+		r.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return r.store.ReleaseBatches(ctx, r.owner)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // busy reports whether the process should leave new jobs to others.

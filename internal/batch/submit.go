@@ -28,6 +28,8 @@ type Caller struct {
 	UserID, RequestID string
 	// IdempotencyKey names the request: the same key and body are the same job.
 	IdempotencyKey string
+	// act is what an operator does on behalf of the user; nil if nobody does.
+	act *quotekit.Act
 }
 
 // request is a job that somebody asks for, checked.
@@ -43,6 +45,8 @@ type request struct {
 	hash string
 	// plan is what was read of it, without the work; nil if it has yet to be read.
 	plan *plan
+	// audited is what an operator does who asks for the job, and to which.
+	audited, target string
 }
 
 // Submit takes in the job that a body asks for. Replayed means that the job was
@@ -243,7 +247,10 @@ func (s *Service) insert(ctx context.Context, c Caller, r request) (job store.Ba
 	p.work = work
 	inserted := false
 	err = s.store.WithTx(ctx, func(tx *store.Tx) error {
-		if inserted, err = tx.InsertBatch(ctx, b); err != nil || !inserted || b.Owner != "" {
+		if inserted, err = tx.InsertBatch(ctx, b); err != nil || !inserted {
+			return err
+		}
+		if err := c.audit(ctx, tx, r.audited, r.target, map[string]any{"batch_job_id": b.ID}); err != nil || b.Owner != "" {
 			return err
 		}
 		if err := tx.Flush(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/store"
@@ -25,6 +26,10 @@ const (
 	jobTimeout = 30 * time.Second
 	// rescueAfter is when River takes up a job whose process has died.
 	rescueAfter = time.Minute
+	// laneWorkers is how many jobs of a lane are worked at a time. The attempts of
+	// workers share transactions, so this is about how many share one when a lane has
+	// fallen behind; handlers are bounded elsewhere.
+	laneWorkers = 16
 	// fetchCooldown and pollInterval bound the time from insert to start; the
 	// defaults of 100 ms and 1 s were measured to cost exactly these.
 	fetchCooldown = 5 * time.Millisecond
@@ -41,6 +46,12 @@ func Lane(priority int) string { return fmt.Sprintf("lane_%d", priority) }
 // Batches is the queue of what belongs to bulk operations. Their items are not
 // worked here: its jobs only wake up and clean up.
 const Batches = "batches"
+
+// Tasks is the queue of long work in steps; see package task.
+const Tasks = "tasks"
+
+// Alerts is the queue of what watches over the service and tells people.
+const Alerts = "alerts"
 
 // Migrate brings River's own tables to the version this program needs.
 func Migrate(ctx context.Context, s *store.Store) error {
@@ -60,9 +71,11 @@ func Migrate(ctx context.Context, s *store.Store) error {
 func New(s *store.Store, workers *river.Workers, logger *slog.Logger, periodic ...*river.PeriodicJob) (*Client, error) {
 	queues := map[string]river.QueueConfig{}
 	for p := 1; p <= quotekit.Lanes; p++ {
-		queues[Lane(p)] = river.QueueConfig{MaxWorkers: 4}
+		queues[Lane(p)] = river.QueueConfig{MaxWorkers: laneWorkers}
 	}
 	queues[Batches] = river.QueueConfig{MaxWorkers: 2}
+	queues[Tasks] = river.QueueConfig{MaxWorkers: 4}
+	queues[Alerts] = river.QueueConfig{MaxWorkers: 4}
 	poll := pollInterval
 	if !s.Postgres() {
 		poll = sqlitePollInterval
@@ -70,6 +83,7 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger, periodic .
 	c, err := river.NewClient(driver(s), &river.Config{
 		FetchCooldown:        fetchCooldown,
 		FetchPollInterval:    poll,
+		FetchOnlyKnownKinds:  true,
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		Logger:               slog.New(warnings{logger.Handler()}),
@@ -81,6 +95,23 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger, periodic .
 		return nil, fmt.Errorf("create job client: %w", err)
 	}
 	return c, nil
+}
+
+// WaitingSince returns since when the first of the jobs that are ready in a queue
+// has waited for a worker. It is zero if none is ready.
+func WaitingSince(ctx context.Context, c *Client, queue string) (time.Time, error) {
+	first, err := c.JobList(ctx, river.NewJobListParams().
+		Queues(queue).
+		States(rivertype.JobStateAvailable).
+		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).
+		First(1))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look at queue %s: %w", queue, err)
+	}
+	if len(first.Jobs) == 0 {
+		return time.Time{}, nil
+	}
+	return first.Jobs[0].ScheduledAt, nil
 }
 
 // warnings drops what River says of its daily life, which is a line a minute a

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/rest"
@@ -10,40 +11,48 @@ import (
 
 // ListDeadLetters lists dead letters.
 func (a *API) ListDeadLetters() rest.Endpoint {
-	filters := []rest.Param{
+	filters := slices.Concat([]rest.Param{
 		{Name: "event_type", Doc: "Only dead letters of events of this type."},
 		{Name: "reason", Doc: "Only dead letters with this failure_reason."},
+		{Name: "error_class", Doc: "Only dead letters with this error_class."},
+		{Name: "group_id", Doc: "Only dead letters of this error group."},
 		{Name: "resolved", Doc: "Only those that are resolved, or only those that are not.", Type: false},
-	}
+		{Name: "requires_manual_review", Doc: "Only those that need a person, or only those that do not.", Type: false},
+		{Name: "livemode", Doc: "Only those of events in live mode, or only those in test mode.", Type: false},
+	}, listRange("failed last"))
 	return rest.Endpoint{
 		ID: "listDeadLetters", Summary: "List dead letters, the last failed first", Tag: deadLettersTag,
+		Doc: "The first page begins with the error groups that fit: those with letters that are not resolved, or, " +
+			"with `resolved=true`, those of which none is left. With `requires_manual_review` or `livemode` no group is listed.",
 		Query:    rest.ListParams(filters...),
-		Answers:  rest.Answers{http.StatusOK: {Doc: "A page, without event_data.", JSON: rest.Page[store.DeadLetterRecord]{}}},
+		Answers:  rest.Answers{http.StatusOK: {Doc: "A page, without event_data.", JSON: DeadLetterQueue{}}},
 		Problems: []int{http.StatusBadRequest},
 		Handler: rest.Handle(a.Logger, func(w http.ResponseWriter, r *http.Request) error {
 			q, err := rest.ReadList(r, filters...)
 			if err != nil {
 				return err
 			}
-			f := store.DeadLetterFilter{EventType: q.Get("event_type"), Reason: q.Get("reason")}
-			if text := q.Get("resolved"); text != "" {
-				resolved := text == "true"
-				f.Resolved = &resolved
+			f := LetterQuery{
+				EventType: q.Get("event_type"), Reason: q.Get("reason"), ErrorClass: q.Get("error_class"), GroupID: q.Get("group_id"),
+				Resolved: boolOf(q.Get("resolved")), RequiresManualReview: boolOf(q.Get("requires_manual_review")), Livemode: boolOf(q.Get("livemode")),
 			}
-			letters, cursor, err := a.Store.DeadLetters(r.Context(), f, store.Page(q.Page))
+			if f.From, f.To, err = readListRange(q.Values, a.Reads.Now()); err != nil {
+				return err
+			}
+			list, err := a.Reads.DeadLetterQueue(r.Context(), f, store.Page(q.Page))
 			if err != nil {
 				return err
 			}
-			rest.WritePage(w, r, letters, cursor)
+			rest.WriteJSON(w, r, http.StatusOK, list)
 			return nil
 		}),
 	}
 }
 
-// GetDeadLetter shows one dead letter with the event as JSON.
+// GetDeadLetter shows one dead letter with the event as JSON, masked.
 func (a *API) GetDeadLetter() rest.Endpoint {
 	return rest.Endpoint{
-		ID: "getDeadLetter", Summary: "Show a dead letter with its event", Tag: deadLettersTag,
+		ID: "getDeadLetter", Summary: "Show a dead letter with its event, masked", Tag: deadLettersTag,
 		Path:     []rest.Param{deadLetterID},
 		Answers:  rest.Answers{http.StatusOK: {JSON: store.DeadLetterRecord{}}},
 		Problems: []int{http.StatusNotFound},
@@ -52,7 +61,7 @@ func (a *API) GetDeadLetter() rest.Endpoint {
 			if err != nil {
 				return err
 			}
-			rest.WriteJSON(w, r, http.StatusOK, letter)
+			rest.WriteJSON(w, r, http.StatusOK, maskLetter(letter))
 			return nil
 		}),
 	}
@@ -63,20 +72,19 @@ func (a *API) RetryDeadLetter() rest.Endpoint {
 	return rest.Endpoint{
 		ID: "retryDeadLetter", Summary: "Attempt the event of a dead letter again", Tag: deadLettersTag,
 		Path:     []rest.Param{deadLetterID},
-		Body:     &rest.Body{Type: ActRequest{}, Optional: true},
-		Answers:  rest.Answers{http.StatusAccepted: {Doc: "The event is pending.", JSON: Acted{}}},
+		Body:     &rest.Body{Type: ReplayRequest{}, Optional: true},
+		Answers:  rest.Answers{http.StatusAccepted: {Doc: "The event is pending.", JSON: TakenUp{}}},
 		Problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict},
 		Handler: rest.Handle(a.Logger, func(w http.ResponseWriter, r *http.Request) error {
-			act, err := readAct(w, r, false)
+			mode, act, err := readReplay(w, r)
 			if err != nil {
 				return err
 			}
-			eventID, err := a.Operator.Retry(r.Context(), r.PathValue("id"), act)
+			eventID, err := a.Operator.Retry(r.Context(), r.PathValue("id"), mode, act)
 			if err != nil {
 				return err
 			}
-			rest.WriteJSON(w, r, http.StatusAccepted, Acted{eventID, quotekit.EventPending})
-			return nil
+			return a.takenUp(w, r, eventID, quotekit.EventPending)
 		}),
 	}
 }
@@ -91,7 +99,7 @@ func (a *API) ResolveDeadLetter() rest.Endpoint {
 		Answers:  rest.Answers{http.StatusOK: {Doc: "The dead letter is resolved.", JSON: Acted{}}},
 		Problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict},
 		Handler: rest.Handle(a.Logger, func(w http.ResponseWriter, r *http.Request) error {
-			act, err := readAct(w, r, true)
+			act, err := readResolve(w, r)
 			if err != nil {
 				return err
 			}

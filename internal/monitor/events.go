@@ -42,37 +42,22 @@ type EventDetail struct {
 	AuditTrail     []store.AuditRecord     `json:"audit_trail" doc:"Oldest first."`
 	ProcessingLogs []store.LogRecord       `json:"processing_logs" doc:"Oldest first."`
 	DeadLetter     *store.DeadLetterRecord `json:"dead_letter" doc:"Without event_data."`
+	SupersededBy   *store.NewerEvent       `json:"superseded_by" doc:"The newest succeeded event of the same object, if it is newer than this one."`
 }
 
-// GetEvent shows one event with its trail.
+// GetEvent shows everything about one event.
 func (a *API) GetEvent() rest.Endpoint {
 	return rest.Endpoint{
-		ID: "getEvent", Summary: "Show everything about one event but its payload", Tag: eventsTag,
+		ID: "getEvent", Summary: "Show everything about one event, its payload masked", Tag: eventsTag,
 		Path:     []rest.Param{eventID},
-		Answers:  rest.Answers{http.StatusOK: {JSON: EventDetail{}}},
+		Answers:  rest.Answers{http.StatusOK: {JSON: EventView{}}},
 		Problems: []int{http.StatusNotFound},
 		Handler: rest.Handle(a.Logger, func(w http.ResponseWriter, r *http.Request) error {
-			id := r.PathValue("event_id")
-			var d EventDetail
-			var err error
-			if d.EventRecord, err = a.Store.Event(r.Context(), id); err != nil {
+			v, err := a.Reads.Event(r.Context(), r.PathValue("event_id"))
+			if err != nil {
 				return err
 			}
-			if d.AuditTrail, err = a.Store.EventAudit(r.Context(), id); err != nil {
-				return err
-			}
-			if d.ProcessingLogs, err = a.Store.EventLogs(r.Context(), id); err != nil {
-				return err
-			}
-			letter, err := a.Store.DeadLetter(r.Context(), quotekit.DeadLetterID(id))
-			switch {
-			case err == nil:
-				letter.EventData = nil // GET of the dead letter shows it
-				d.DeadLetter = &letter
-			case quotekit.CodeOf(err) != quotekit.ENotFound:
-				return err
-			}
-			rest.WriteJSON(w, r, http.StatusOK, d)
+			rest.WriteJSON(w, r, http.StatusOK, v)
 			return nil
 		}),
 	}
@@ -83,28 +68,23 @@ func (a *API) ReplayEvent() rest.Endpoint {
 	return rest.Endpoint{
 		ID: "replayEvent", Summary: "Attempt an event again", Tag: eventsTag,
 		Path: []rest.Param{eventID},
-		Body: &rest.Body{Type: ActRequest{}, Optional: true},
+		Body: &rest.Body{Type: ReplayRequest{}, Optional: true},
 		Answers: rest.Answers{
-			http.StatusAccepted: {Doc: "The event is pending.", JSON: Acted{}},
-			http.StatusOK:       {Doc: "The event has succeeded already; nothing is left to do.", JSON: Acted{}},
+			http.StatusAccepted: {Doc: "The event is pending.", JSON: TakenUp{}},
+			http.StatusOK:       {Doc: "The event has succeeded already; nothing is left to do.", JSON: TakenUp{}},
 		},
 		Problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict},
 		Handler: rest.Handle(a.Logger, func(w http.ResponseWriter, r *http.Request) error {
-			act, err := readAct(w, r, false)
+			mode, act, err := readReplay(w, r)
 			if err != nil {
 				return err
 			}
 			id := r.PathValue("event_id")
-			status, err := a.Operator.Replay(r.Context(), id, act)
+			status, err := a.Operator.Replay(r.Context(), id, mode, act)
 			if err != nil {
 				return err
 			}
-			code := http.StatusAccepted
-			if status == quotekit.EventSucceeded {
-				code = http.StatusOK
-			}
-			rest.WriteJSON(w, r, code, Acted{id, status})
-			return nil
+			return a.takenUp(w, r, id, status)
 		}),
 	}
 }

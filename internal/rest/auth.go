@@ -82,6 +82,12 @@ func AnyOf(authenticators ...Authenticator) Authenticator {
 
 type actorKey struct{}
 
+// WithActor notes who calls, where something else than [Require] or [RequireUser]
+// has found it out.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
 // ActorFrom returns the caller that [Require] or [RequireUser] let in. Without
 // them it is the zero Actor.
 func ActorFrom(ctx context.Context) Actor {
@@ -122,7 +128,7 @@ func admit(auth Authenticator) Middleware {
 				refuse(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, actor)))
+			next.ServeHTTP(w, r.WithContext(WithActor(r.Context(), actor)))
 		})
 	}
 }

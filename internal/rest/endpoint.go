@@ -5,7 +5,7 @@ import "net/http"
 // Endpoint is a handler and what /openapi.json says about it. Features return
 // endpoints; app/routes.go gives each its URL and says who may call it. From
 // there come the path parameters, the security and the problems 401 and 403;
-// the header X-Request-Id and the problem 500 are everybody's.
+// the header X-Request-Id and the problems 500 and 503 are everybody's.
 type Endpoint struct {
 	Handler http.Handler
 

@@ -104,21 +104,36 @@ func (j *JWT) Close() {
 // is an [ErrUnknownCredential]. Messages never show a part of the token.
 func (j *JWT) Authenticate(r *http.Request) (Actor, error) {
 	bearer, ok := Bearer(r)
+	if !ok {
+		return Actor{}, ErrUnknownCredential
+	}
+	actor, _, err := j.Verify(r.Context(), bearer)
+	return actor, err
+}
+
+// Verify is [JWT.Authenticate] for a token that did not come as a bearer. It tells
+// also when the token expires.
+func (j *JWT) Verify(ctx context.Context, bearer string) (actor Actor, expires time.Time, err error) {
 	switch {
 	case strings.HasPrefix(bearer, "sb_secret_"), strings.HasPrefix(bearer, "sb_publishable_"):
-		return Actor{}, unauthorized("This is an API key of Supabase (sb_…), not a JWT: it names no user. " +
+		return Actor{}, expires, unauthorized("This is an API key of Supabase (sb_…), not a JWT: it names no user. " +
 			"Send the access token of a user; operators use a token of QUOTEKIT_ADMIN_TOKEN.")
-	case !ok, strings.Count(bearer, ".") != 2:
-		return Actor{}, ErrUnknownCredential
+	case strings.Count(bearer, ".") != 2:
+		return Actor{}, expires, ErrUnknownCredential
 	case len(bearer) > maxJWT:
-		return Actor{}, unauthorized("The token is longer than 16 KiB.")
+		return Actor{}, expires, unauthorized("The token is longer than 16 KiB.")
 	}
 	claims := jwt.MapClaims{}
-	token, err := j.parser.ParseWithClaims(bearer, claims, func(t *jwt.Token) (any, error) { return j.key(r.Context(), t) })
+	token, err := j.parser.ParseWithClaims(bearer, claims, func(t *jwt.Token) (any, error) { return j.key(ctx, t) })
 	if err != nil {
-		return Actor{}, refusal(token, err)
+		return Actor{}, expires, refusal(token, err)
 	}
-	return j.actor(claims)
+	exp, err := claims.GetExpirationTime()
+	if err != nil || exp == nil {
+		return Actor{}, expires, refusal(token, jwt.ErrTokenRequiredClaimMissing)
+	}
+	actor, err = j.actor(claims)
+	return actor, exp.Time, err
 }
 
 // key returns what may verify a token. Its algorithm decides where the key

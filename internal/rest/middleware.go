@@ -38,8 +38,13 @@ func RequestID(next http.Handler) http.Handler {
 			id = "req_" + rand.Text()
 		}
 		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		next.ServeHTTP(w, r.WithContext(WithRequestID(r.Context(), id)))
 	})
+}
+
+// WithRequestID gives work an id that the log and the audit trail know it by.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
 // RequestIDFrom returns the id given by [RequestID], or "".

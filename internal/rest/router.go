@@ -53,6 +53,7 @@ type Router struct {
 	mux      *http.ServeMux
 	schemas  *registry
 	document *huma.OpenAPI
+	streams  map[string]bool // the patterns whose answer is a stream
 	encoded  []byte
 	etag     string
 }
@@ -63,7 +64,7 @@ func NewRouter(mux *http.ServeMux, version string) *Router {
 	if version == "" {
 		version = "0"
 	}
-	return &Router{mux: mux, schemas: schemas, document: &huma.OpenAPI{
+	return &Router{mux: mux, schemas: schemas, streams: map[string]bool{}, document: &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
 			Title: "QuoteKit", Version: version,
@@ -109,8 +110,16 @@ func (r *Router) Add(pattern string, who Access, e Endpoint) {
 		pattern = path
 	}
 	r.mux.Handle(pattern, h)
+	r.streams[pattern] = slices.Contains(e.Answers[http.StatusOK].Text, eventStream)
 	r.document.AddOperation(r.operation(method, path, who, e))
 }
+
+// eventStream is the media type of server-sent events.
+const eventStream = "text/event-stream"
+
+// Streams reports whether the endpoint at a pattern answers with server-sent
+// events, for as long as its reader stays.
+func (r *Router) Streams(pattern string) bool { return r.streams[pattern] }
 
 func (r *Router) operation(method, path string, who Access, e Endpoint) *huma.Operation {
 	op := &huma.Operation{
@@ -140,12 +149,9 @@ func (r *Router) operation(method, path string, who Access, e Endpoint) *huma.Op
 	if e.Body != nil {
 		op.RequestBody = r.body(*e.Body)
 	}
-	problems := append([]int{http.StatusInternalServerError}, e.Problems...)
+	problems := append([]int{http.StatusInternalServerError, http.StatusServiceUnavailable}, e.Problems...)
 	for _, s := range who.Schemes {
 		problems = append(problems, http.StatusUnauthorized, http.StatusForbidden)
-		if s == SchemeUser { // the key set may be out of reach
-			problems = append(problems, http.StatusServiceUnavailable)
-		}
 		op.Security = append(op.Security, map[string][]string{string(s): {}})
 		r.document.Components.SecuritySchemes[string(s)] = schemes[s]
 	}

@@ -13,6 +13,13 @@ import (
 	"github.com/quotekit/quotekit"
 )
 
+// The actions of the audit trail that are operators' on jobs of users.
+const (
+	AuditBatchCancel = "batch_job.cancel"
+	AuditBatchRetry  = "batch_job.retry_failed"
+	AuditBatchUndo   = "batch_job.undo"
+)
+
 // NewBatch is a job to be inserted.
 type NewBatch struct {
 	ID, UserID, Operation string

@@ -84,10 +84,38 @@ func Classify(err error) ErrorClass {
 	return Other
 }
 
+// Lost reports that a transaction failed because its connection was cut, before
+// the commit was sent: nothing of it is there, and on another connection it may
+// succeed at once. It is false where the outcome is unknown, where no connection
+// could be made, and where the caller stopped waiting, which cuts it, too.
+func Lost(err error) bool {
+	var (
+		commit  *CommitError
+		connect *pgconn.ConnectError
+		pg      *pgconn.PgError
+		network net.Error
+	)
+	switch {
+	case errors.As(err, &commit) && commit.Unknown,
+		errors.As(err, &connect),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
+		errors.Is(err, puddle.ErrClosedPool):
+		return false
+	case errors.As(err, &pg):
+		// 57P01 and 57P02: the session or the server is ended; 57P05: it was idle.
+		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P05" || strings.HasPrefix(pg.Code, "08")
+	case errors.As(err, &network):
+		return !network.Timeout()
+	}
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // classifyState sorts the SQLSTATE codes of Postgres.
 func classifyState(code string) ErrorClass {
 	switch code {
-	case "25006": // the connection ended at a standby after a failover
+	case readOnly: // the connection ended at a standby after a failover
 		return Unavailable
 	case "55P03": // a lock timeout
 		return Retryable
@@ -127,9 +155,10 @@ func classifySQLite(code int) ErrorClass {
 	switch code {
 	case sqliteTooBig, sqliteConstraint, sqliteMismatch:
 		return DataError
-	case sqliteBusy, sqliteLocked:
+	case sqliteLocked:
 		return Retryable
-	case sqliteNoMem, sqliteReadOnly, sqliteInterrupt, sqliteIOErr, sqliteCorrupt,
+	case sqliteBusy, // another program has kept it locked for the whole busy_timeout
+		sqliteNoMem, sqliteReadOnly, sqliteInterrupt, sqliteIOErr, sqliteCorrupt,
 		sqliteFull, sqliteCantOpen, sqliteProtocol, sqliteNotADB:
 		return Unavailable
 	}

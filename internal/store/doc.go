@@ -36,6 +36,12 @@
 //     and TEXT refuse, like \u0000. Clean what goes into typed columns.
 //   - Nothing slow while a transaction is open: no network, no handler.
 //
+// During a rollout an older version works on the schema of a newer one, beside it.
+// It takes migrations that it does not know for somebody else's and starts. So a
+// migration adds: tables, columns that may be null or have a default, indexes. It
+// renames and removes only what the version before has ceased to use, and adds a
+// constraint only if what that version writes satisfies it.
+//
 // On SQLite there is one connection that writes. database/sql serves those who
 // wait for it in random order, so a caller that cares queues by itself before
 // it calls [Store.WithTx].

@@ -144,8 +144,16 @@ func documentContent(t *testing.T, s *store.Store) string {
 				options, error_details, execution_time_ms, created_at, completed_at
 			FROM batch_jobs
 		) AS j
-		UNION ALL SELECT 'log ' || to_jsonb(l)::TEXT FROM webhook_processing_logs AS l
-		UNION ALL SELECT 'dead ' || to_jsonb(d)::TEXT FROM webhook_dead_letter_queue AS d
+		UNION ALL SELECT 'log ' || to_jsonb(l)::TEXT FROM (
+			SELECT id, stripe_event_id, event_type, processing_stage, status, handler_name, execution_time_ms, database_queries,
+				api_calls_made, error_message, retry_attempt, metadata, created_at
+			FROM webhook_processing_logs
+		) AS l
+		UNION ALL SELECT 'dead ' || to_jsonb(d)::TEXT FROM (
+			SELECT id, stripe_event_id, event_type, event_data, failure_reason, failure_count, first_failed_at, last_failed_at,
+				requires_manual_review, resolved, resolved_at, resolved_by, resolution_notes
+			FROM webhook_dead_letter_queue
+		) AS d
 		UNION ALL SELECT 'benchmark ' || event_type || baseline_time_ms || target_time_ms || note
 			FROM webhook_performance_benchmarks WHERE note IS NOT NULL
 		ORDER BY 1`), "\n")

@@ -69,8 +69,8 @@ func (d Dialect) idsArgument(ids []string) string {
 
 // locking makes a read keep its rows as they are until the transaction ends.
 // SQLite has one writer and needs no lock. It is the only FOR UPDATE of the
-// store: a row's old values are to be known exactly, and Postgres before 18
-// does not return them.
+// store: where a row's old values are to be known exactly, which Postgres before
+// 18 does not return, and where an update of many rows has to lock them in order.
 func (d Dialect) locking() string {
 	if d == Postgres {
 		return " FOR UPDATE"

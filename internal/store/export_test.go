@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 )
 
 // The tests are in package store_test, since storetest imports store. These
@@ -64,3 +65,25 @@ func (s *Store) KeptStatements() int {
 
 // Row exports row.
 type Row = row
+
+// Cursor is the cursor of a page that ends at a row.
+func Cursor(at time.Time, id string) string { return position{at, id}.cursor() }
+
+// RetentionWrites are the statements that retention deletes with, and arguments of them.
+func RetentionWrites(d Dialect, before time.Time) map[string]Recorded {
+	id := "0b7a2f3e-1c5d-7e6f-8a9b-0c1d2e3f4a01"
+	ids, texts := d.idsArgument([]string{id}), d.textsArgument([]string{"evt_1"})
+	return map[string]Recorded{
+		"payloads":            {dropPayloads(d), []any{before, texts, before}},
+		"payloads of letters": {dropLetterPayloads + d.among("id", "$2"), []any{before, ids}},
+		"events":              {dropEvents(d), []any{texts, before}},
+		"letters":             {dropLetters + d.among("id", "$2"), []any{before, ids}},
+		"error groups":        {dropGroups + d.amongTexts("g.id", "$2"), []any{before, texts}},
+		"logs":                {dropLogs + d.among("id", "$1"), []any{ids}},
+		"deliveries":          {dropDeliveries + d.among("id", "$1"), []any{ids}},
+		"acts":                {dropActs, []any{1, 10}},
+		"counts":              {dropFigures("webhook_event_counts"), []any{"minute", "a.b", before, 10}},
+		"times":               {dropFigures("webhook_latencies"), []any{"minute", "a.b", before, 10}},
+		"refusals":            {dropRefusals, []any{before, 10}},
+	}
+}

@@ -98,7 +98,9 @@ func (f *filter) page(p Page, at, id string) (end string, limit int, err error) 
 		return "", 0, errCursor
 	}
 	if after != nil {
-		f.add("("+at+" < %s OR ("+at+" = %s AND "+id+" < %s))", after.At, after.At, after.ID)
+		// The first condition says no more than the second; it is the one that planners
+		// begin a range of an index at.
+		f.add(at+" <= %s AND ("+at+" < %s OR "+id+" < %s)", after.At, after.At, after.ID)
 	}
 	where := f.where()
 	return fmt.Sprintf("%s ORDER BY %s DESC, %s DESC LIMIT %s", where, at, id, f.mark(limit+1)), limit, nil

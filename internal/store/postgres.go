@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -36,6 +38,11 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, conns int) erro
 		params["application_name"] = "quotekit"
 	}
 	c.ConnConfig.StatementCacheCapacity = preparedStatements
+	c.ConnConfig.OnPgError = outliving(c.ConnConfig.OnPgError)
+	s.dialer = &dialer{open: map[*connection]bool{}}
+	c.ConnConfig.DialFunc = s.dialer.dial
+	c.ConnConfig.ConnectTimeout = cmp.Or(c.ConnConfig.ConnectTimeout, connectTimeout)
+	c.PingTimeout = cmp.Or(c.PingTimeout, pingTimeout)
 
 	if s.pool, err = pgxpool.NewWithConfig(ctx, c); err != nil {
 		return err
@@ -43,4 +50,17 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, conns int) erro
 	s.writer = stdlib.OpenDBFromPool(s.pool)
 	s.reader = s.writer
 	return nil
+}
+
+// readOnly is the SQLSTATE of a write on a server, or in a session, that only
+// reads.
+const readOnly = "25006"
+
+// outliving makes connections end that only read: the server may have become a
+// standby, or its database may have been made read-only for a while, and a
+// session that began then stays so. The next connection finds what is there now.
+func outliving(before pgconn.PgErrorHandler) pgconn.PgErrorHandler {
+	return func(c *pgconn.PgConn, err *pgconn.PgError) bool {
+		return err.Code != readOnly && before(c, err)
+	}
 }

@@ -102,7 +102,14 @@ func readResults(results pgx.BatchResults, queued int, queries []query) error {
 
 // Flush sends what is queued. Nobody needs it for what the database does; it is
 // for those who look at the clock afterwards.
-func (tx *Tx) Flush(ctx context.Context) error { return tx.queue.flush(ctx) }
+func (tx *Tx) Flush(ctx context.Context) error {
+	for _, write := range []func(context.Context) error{tx.writeCounts, tx.writeGroups, tx.writeActs} {
+		if err := write(ctx); err != nil {
+			return cmp.Or(tx.queue.failure(), err)
+		}
+	}
+	return tx.queue.flush(ctx)
+}
 
 // run executes a statement whose result nobody needs, on Postgres together with
 // others and a little later.
@@ -134,6 +141,19 @@ func (tx *Tx) returning(ctx context.Context, text string, scan func(row) error, 
 		return err
 	}
 	return scanRows(rows, scan)
+}
+
+// all runs queries in order, on Postgres in one round trip.
+func (tx *Tx) all(ctx context.Context, queries []query) error {
+	if tx.queue != nil {
+		return tx.queue.read(ctx, queries...)
+	}
+	for _, q := range queries {
+		if err := tx.returning(ctx, q.text, q.scan, q.args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ExecContext is that of [sql.Tx], behind what is queued.

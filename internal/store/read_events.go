@@ -28,17 +28,22 @@ type EventRecord struct {
 	ErrorMessage  *string                 `json:"error_message"`
 	FailureReason *quotekit.FailureReason `json:"failure_reason"`
 	NextAttemptAt *time.Time              `json:"next_attempt_at" doc:"When a pending event is attempted again."`
+	ReplayMode    *quotekit.ReplayMode    `json:"replay_mode" doc:"What an operator wants applied; null leaves it to the route."`
+	// PayloadDeletedAt is nil as long as the payload is there.
+	PayloadDeletedAt *time.Time `json:"payload_deleted_at" doc:"When the payload was deleted because of its age; null if it is there."`
 }
 
 const selectEvents = `
 SELECT stripe_event_id, event_type, account, api_version, livemode, object_id, event_created, status, attempts,
-  deliveries, received_at, processed_at, error_message, failure_reason, next_attempt_at
+  deliveries, received_at, processed_at, error_message, failure_reason, next_attempt_at, replay_mode,
+  payload_deleted_at
 FROM stripe_webhook_events`
 
 func scanEvent(r row) (EventRecord, error) {
 	var e EventRecord
 	err := r.Scan(&e.StripeEventID, &e.EventType, &e.Account, &e.APIVersion, &e.Livemode, &e.ObjectID, &e.EventCreated,
-		&e.Status, &e.Attempts, &e.Deliveries, &e.ReceivedAt, &e.ProcessedAt, &e.ErrorMessage, &e.FailureReason, &e.NextAttemptAt)
+		&e.Status, &e.Attempts, &e.Deliveries, &e.ReceivedAt, &e.ProcessedAt, &e.ErrorMessage, &e.FailureReason, &e.NextAttemptAt,
+		&e.ReplayMode, &e.PayloadDeletedAt)
 	return e, err
 }
 
@@ -51,7 +56,13 @@ type EventFilter struct {
 func (s *Store) Events(ctx context.Context, f EventFilter, p Page) (events []EventRecord, cursor string, err error) {
 	var q filter
 	q.equal("event_type", f.EventType)
-	q.equal("status", f.Status)
+	switch s := quotekit.EventStatus(f.Status); s {
+	case quotekit.EventPending, quotekit.EventDead:
+		// As text, since an index of these rows only is not used for an argument.
+		q.add("status = '" + string(s) + "'")
+	default:
+		q.equal("status", f.Status)
+	}
 	q.equal("object_id", f.ObjectID)
 	end, limit, err := q.page(p, "received_at", "stripe_event_id")
 	if err != nil {
@@ -77,6 +88,62 @@ func (s *Store) Event(ctx context.Context, id string) (EventRecord, error) {
 	return e, nil
 }
 
+// NewerEvent is a succeeded event of the same object that happened later than
+// another event.
+type NewerEvent struct {
+	StripeEventID string    `json:"stripe_event_id"`
+	EventCreated  time.Time `json:"event_created" doc:"When it happened, as Stripe says."`
+}
+
+// joinNewer joins the event e with the newest succeeded event n of its object,
+// if that is newer: one look into the index of objects, and one for its row.
+const joinNewer = `
+LEFT JOIN stripe_webhook_events AS n ON n.stripe_event_id = (
+  SELECT s.stripe_event_id
+  FROM stripe_webhook_events AS s
+  WHERE s.object_id = e.object_id AND s.event_created > e.event_created AND s.account = e.account
+    AND s.livemode = e.livemode AND s.status = 'succeeded'
+  ORDER BY s.event_created DESC, s.stripe_event_id DESC
+  LIMIT 1)`
+
+const selectNewer = `
+SELECT n.stripe_event_id, n.event_created
+FROM stripe_webhook_events AS e` + joinNewer + `
+WHERE e.stripe_event_id = $1`
+
+// NewerEvent returns the newest succeeded event of the same object that is newer
+// than an event, and nil if there is none.
+func (s *Store) NewerEvent(ctx context.Context, eventID string) (*NewerEvent, error) {
+	return scanNewer(s.reader.QueryRowContext(ctx, selectNewer, eventID), eventID)
+}
+
+// NewerEvent is that of [Store], in the transaction.
+func (tx *Tx) NewerEvent(ctx context.Context, eventID string) (*NewerEvent, error) {
+	return scanNewer(tx.QueryRowContext(ctx, selectNewer, eventID), eventID)
+}
+
+func scanNewer(r row, eventID string) (*NewerEvent, error) {
+	var n newerColumns
+	err := r.Scan(&n.id, &n.created)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("look for an event newer than %s: %w", eventID, err)
+	}
+	return n.event(), nil
+}
+
+// newerColumns are the columns of n, which are null if there is none.
+type newerColumns struct {
+	id      sql.NullString
+	created sql.NullTime
+}
+
+func (n newerColumns) event() *NewerEvent {
+	if !n.id.Valid {
+		return nil
+	}
+	return &NewerEvent{n.id.String, n.created.Time}
+}
+
 // AuditRecord is a line of the audit trail.
 type AuditRecord struct {
 	ID            string          `json:"id" format:"uuid"`
@@ -89,27 +156,7 @@ type AuditRecord struct {
 	Before        json.RawMessage `json:"before" doc:"Any value."`
 	After         json.RawMessage `json:"after" doc:"Any value."`
 	RequestID     *string         `json:"request_id"`
-}
-
-// EventAudit returns the audit trail of an event, oldest first.
-func (s *Store) EventAudit(ctx context.Context, eventID string) ([]AuditRecord, error) {
-	const query = `
-SELECT id, at, actor, action, stripe_event_id, target, reason, before, after, request_id
-FROM webhook_audit_trail
-WHERE stripe_event_id = $1
-ORDER BY at, id
-LIMIT 1000`
-	records, err := queryAll(ctx, s.reader, query, []any{eventID}, func(r row) (AuditRecord, error) {
-		var a AuditRecord
-		var before, after sql.NullString
-		err := r.Scan(&a.ID, &a.At, &a.Actor, &a.Action, &a.StripeEventID, &a.Target, &a.Reason, &before, &after, &a.RequestID)
-		a.Before, a.After = rawJSON(before), rawJSON(after)
-		return a, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read audit trail of event %s: %w", eventID, err)
-	}
-	return records, nil
+	ChainSequence *int64          `json:"chain_sequence" doc:"Its place in the hash chain of what operators did; null if it is not in it."`
 }
 
 // LogRecord is a line of webhook_processing_logs.

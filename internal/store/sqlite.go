@@ -38,6 +38,9 @@ func (s *Store) openSQLite(ctx context.Context, path string, readers int) error 
 	if s.lock, err = lockFile(path); err != nil {
 		return err
 	}
+	if err := mayWrite(path); err != nil {
+		return errors.Join(err, s.lock.Close())
+	}
 	if readers <= 0 {
 		readers = sqliteReaders
 	}
@@ -108,6 +111,25 @@ func sqlitePath(path string) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, filepath.Base(path)), nil
+}
+
+// mayWrite finds out before SQLite does, whose messages do not name the file,
+// that the database or its folder cannot be written. It needs the lock: to close
+// a file takes the locks away that SQLite holds on it in the same process.
+func mayWrite(path string) error {
+	const writeOK = 2 // W_OK of access(2)
+	folder := filepath.Dir(path)
+	if err := syscall.Access(folder, writeOK); err != nil {
+		return fmt.Errorf("the folder %s, where SQLite writes its journal, cannot be written: %w", folder, err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the database cannot be written: %w", err)
+	}
+	return f.Close()
 }
 
 // lockFile takes the lock of the database at path and keeps it until the file

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -32,12 +33,15 @@ type Store struct {
 	writer  *sql.DB
 	reader  *sql.DB
 	pool    *pgxpool.Pool // nil on SQLite
+	dialer  *dialer       // nil on SQLite
 	schema  string        // of Postgres
 	now     func() time.Time
 	stmts   *statements // nil on Postgres, where pgx keeps them
 	lock    *os.File    // nil on Postgres
 
 	checkpoints *checkpointer // nil on Postgres
+	writing     writing
+	audited     atomic.Uint32 // entries of the audit trail so far
 
 	migrating sync.Mutex
 	closing   sync.Once
@@ -71,8 +75,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for running statements and closes the database. Closing again
-// does nothing.
+// Close closes the database. On Postgres, statements that still run have a few
+// seconds to end. Closing again does nothing.
 func (s *Store) Close() error {
 	s.closing.Do(func() { s.closeErr = s.close() })
 	return s.closeErr
@@ -91,7 +95,10 @@ func (s *Store) close() error {
 	}
 	errs = append(errs, s.writer.Close())
 	if s.pool != nil {
+		hanging := time.AfterFunc(closeWithin, s.dialer.cut)
 		s.pool.Close()
+		hanging.Stop()
+		s.dialer.cut() // what was taken out of the pool, to listen on
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
@@ -124,6 +131,14 @@ func (s *Store) Reader() *sql.DB { return s.reader }
 // Pool is the pool below [Store.Writer] on Postgres, and nil on SQLite. It is
 // for River's driver, which listens on a connection of its own.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// DropIdle closes the connections that nobody uses. It is for when some were cut:
+// after a restart of the server all of them are, and each would fail somebody.
+func (s *Store) DropIdle() {
+	if s.pool != nil {
+		s.pool.Reset()
+	}
+}
 
 // Ping asks the database for an answer.
 func (s *Store) Ping(ctx context.Context) error {

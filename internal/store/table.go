@@ -21,7 +21,8 @@ type table struct {
 	columns []string // all
 	prefix  string
 	suffix  string
-	fields  []int // of the struct, beside row
+	fields  []int           // of the struct, beside row
+	json    map[string]bool // the columns that hold JSON
 }
 
 // The tables of the mirror. What they have beside the row's own columns is
@@ -54,10 +55,11 @@ var mirrorTables = map[quotekit.Kind]*table{
 
 // newTable reads the db tags of row, once, and builds the upsert from them.
 func newTable(name string, row any, computed ...string) *table {
-	t := &table{name: name}
+	t := &table{name: name, json: map[string]bool{}}
 	typ := reflect.TypeOf(row)
 	for i := range typ.NumField() {
 		tag, isKey := strings.CutSuffix(typ.Field(i).Tag.Get("db"), ",key")
+		t.json[tag] = typ.Field(i).Type == reflect.TypeFor[quotekit.JSON]()
 		switch {
 		case tag == "":
 			continue

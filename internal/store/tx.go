@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,10 @@ type Tx struct {
 	stmts   *statements          // nil on Postgres
 	own     map[string]*sql.Stmt // prepared in this transaction, closed with it
 	queue   *queue               // nil on SQLite
+	counts  map[countKey]countChange
+	groups  groupChanges
+	acts    []auditLine    // of operators, written at the end
+	audited *atomic.Uint32 // the store's
 }
 
 // CommitError is a failure of COMMIT itself.
@@ -49,6 +54,14 @@ func (e *CommitError) Unwrap() error { return e.Err }
 // f comes back as it is, after a rollback; one of the commit is a [CommitError].
 // Nothing is retried. The transaction is rolled back when ctx ends.
 func (s *Store) WithTx(ctx context.Context, f func(*Tx) error) error {
+	err := s.withTx(ctx, f)
+	if err != nil {
+		s.noteRefusal(err)
+	}
+	return err
+}
+
+func (s *Store) withTx(ctx context.Context, f func(*Tx) error) error {
 	if s.stmts != nil {
 		s.stmts.prepareWanted(ctx, s.writer)
 	}
@@ -67,18 +80,35 @@ func (s *Store) WithTx(ctx context.Context, f func(*Tx) error) error {
 	}
 	defer func() { _ = inner.Rollback() }() // does nothing after a commit
 
-	tx := &Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, stmts: s.stmts}
+	tx := &Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, stmts: s.stmts, audited: &s.audited}
 	if s.Postgres() {
 		tx.queue = &queue{conn: conn}
+	}
+	// While it is in doubt whether the database can be written, a transaction has
+	// to have written something to speak for it.
+	var before, after int64
+	doubted := s.doubted() != nil
+	if doubted {
+		if before, err = tx.marker(ctx); err != nil {
+			return err
+		}
 	}
 	if err := f(tx); err != nil {
 		return cmp.Or(tx.queue.failure(), err)
 	}
-	if err := tx.queue.flush(ctx); err != nil {
+	if err := tx.Flush(ctx); err != nil {
 		return err
+	}
+	if doubted {
+		if after, err = tx.marker(ctx); err != nil {
+			return err
+		}
 	}
 	if err := inner.Commit(); err != nil {
 		return &CommitError{Err: err, Unknown: s.commitUnknown(ctx, err)}
+	}
+	if after > before {
+		s.noteWrite()
 	}
 	if s.checkpoints != nil {
 		s.checkpoints.commits.Add(1)

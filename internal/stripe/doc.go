@@ -1,6 +1,6 @@
-// Package stripe knows Stripe's side of a webhook and is the only package
-// that does: the signature header, the envelope of an event and the JSON of
-// the objects in it.
+// Package stripe knows Stripe and is the only package that does: the signature
+// header of a webhook, the envelope of an event, the JSON of the objects in it,
+// and the API.
 //
 // The life of a request body: [VerifySignature] decides whether Stripe sent it,
 // [ParseEvent] reads the envelope in one validating pass and leaves the object
@@ -17,5 +17,9 @@
 //
 // Text that goes into typed fields is cleaned of what Postgres refuses: U+0000
 // is removed, lone surrogates and bytes that are not UTF-8 become U+FFFD.
-// Nothing here keeps state, calls anybody or reads a clock.
+// None of this keeps state, calls anybody or reads a clock.
+//
+// [Client] asks Stripe's API, inside one budget for the process; [Fetcher] merges
+// those who ask for the same object. What was fetched becomes an event of our own
+// with [FetchedEvent], and goes the way of all events.
 package stripe

@@ -62,6 +62,7 @@ func ParseEvent(body []byte) (quotekit.Event, error) {
 	if e.Type, err = envelopeName("type", root); err != nil {
 		return quotekit.Event{}, err
 	}
+	e.Fetched = isFetchedType(e.Type)
 	return e, fillEnvelope(&e, root, body)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/stripe"
 )
 
@@ -68,6 +69,36 @@ func TestParseEvent_TakesEveryFixture(t *testing.T) {
 		}
 		if !strings.HasPrefix(name, e.Type+".") {
 			t.Errorf("%s: got type %s", name, e.Type)
+		}
+	}
+}
+
+// TestReferenceOf_FollowsFromTheType: an event whose payload is gone is about the same
+// object, if that is one that can be fetched.
+func TestReferenceOf_FollowsFromTheType(t *testing.T) {
+	fetched := map[string]bool{}
+	for name, body := range mustFixtures(t) {
+		e, err := stripe.ParseEvent(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := stripe.ReferenceOf(e)
+		e.Object = nil
+		if got := stripe.ReferenceOf(e); got.Type != "" && got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		} else if got.Type != "" {
+			fetched[got.Type] = true
+		}
+	}
+	if len(fetched) != 8 {
+		t.Errorf("got references to %v, want all eight types", fetched)
+	}
+	for eventType, want := range map[string]string{
+		"quotekit.subscription.fetched": "subscription", "customer.discount.created": "", "customer.subscription.trial_will_end": "subscription",
+		"invoiceitem.created": "", "charge.succeeded": "", "customer.": "customer", "": "",
+	} {
+		if got := stripe.ReferenceOf(quotekit.Event{Type: eventType, ObjectID: "x"}); got.Type != want {
+			t.Errorf("%q: got %q, want %q", eventType, got.Type, want)
 		}
 	}
 }

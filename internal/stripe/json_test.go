@@ -99,6 +99,7 @@ func FuzzParseEvent(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":"e","type":"t","data":[],"created":"x"}`, `[]`, `{}`, `[1,]`, `{"a":1,}`, `[,1]`, `{"a"}`, `{"a":}`, `01`, `-`, `1.`, `.5`, `1e`, `1e+`,
 		`-0.0E-7`, `tru`, `nullx`, `"\x"`, `"\u12g4"`, `"\u123"`, `"`, `[[]`, `[}`, `{]`, `[1}`, `{"a":1]`, ` `, "\"\t\"", "\u00a0[]",
+		strings.Repeat("[", 600) + " %",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -108,7 +109,8 @@ func FuzzParseEvent(f *testing.F) {
 		if !bytes.Equal(body, kept) {
 			t.Fatal("the body was changed")
 		}
-		if refused := err != nil && strings.Contains(err.Error(), "not JSON"); refused == json.Valid(body) {
+		tooDeep := err != nil && strings.Contains(err.Error(), "nested too deep") // what follows is not read
+		if refused := err != nil && strings.Contains(err.Error(), "not JSON"); refused == json.Valid(body) && !tooDeep {
 			t.Fatalf("encoding/json disagrees with %v", err)
 		}
 		if (err == nil) && (e.ID == "" || e.Type == "") {

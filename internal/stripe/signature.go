@@ -81,6 +81,16 @@ func VerifySignature(body []byte, header string, secrets []string, now time.Time
 	return ErrNoMatch
 }
 
+// SignatureTime returns the time in a header, which is worth nothing unless
+// [VerifySignature] has found the signature to be right.
+func SignatureTime(header string) (time.Time, bool) {
+	if len(header) > maxHeader {
+		return time.Time{}, false
+	}
+	at, _, err := readHeader(header)
+	return at, err == nil && !at.IsZero()
+}
+
 // Sign returns a Stripe-Signature header for body, as Stripe would send it at t.
 func Sign(body []byte, secret string, t time.Time) string {
 	return "t=" + strconv.FormatInt(t.Unix(), 10) + ",v1=" + hex.EncodeToString(computeMAC(body, secret, t))

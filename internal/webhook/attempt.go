@@ -62,9 +62,13 @@ type AttemptWorker struct {
 	store     *store.Store
 	routes    Routes
 	livemode  *bool
+	fetcher   Fetcher // nil: nothing can be fetched
 	telemetry *Telemetry
 	now       func() time.Time
 	logger    *slog.Logger
+	observe   observer
+	group     *Group
+	slots     *slots
 }
 
 // Work attempts the event when it is due. An error is the database's: River
@@ -79,9 +83,14 @@ func (w *AttemptWorker) Work(ctx context.Context, job *river.Job[AttemptArgs]) e
 	case e.Status != quotekit.EventPending || e.Round != job.Args.Round:
 		return nil
 	}
-	if wait := e.NextAttemptAt.Sub(w.now()); wait > 0 {
+	due := e.NextAttemptAt
+	if route := w.routes[e.Type]; route != nil && w.fetches(e, route) {
+		due = later(due, w.fetchAfter(e))
+	}
+	if wait := due.Sub(w.now()); wait > 0 {
 		return river.JobSnooze(min(wait, maxSnooze))
 	}
+	w.observe.at(StepAttemptLoaded)
 	outcome, err := w.attempt(ctx, e)
 	if errors.Is(err, errDecided) {
 		return nil
@@ -95,79 +104,119 @@ func (w *AttemptWorker) Work(ctx context.Context, job *river.Job[AttemptArgs]) e
 	return nil
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // errDecided means that somebody else decided the event during an attempt.
 var errDecided = errors.New("the event has been decided elsewhere")
 
+// attempt is one attempt at a pending event.
+type attempt struct {
+	event quotekit.Event
+	route *quotekit.Route // nil: no route
+	decision
+	// fetched reports that the event has its object from Stripe, not from its payload.
+	fetched bool
+	started time.Time
+	// ready is when the object was there: the time of the route begins then.
+	ready   time.Time
+	handled time.Time
+}
+
 // attempt decides a pending event once more.
 func (w *AttemptWorker) attempt(ctx context.Context, e store.PendingEvent) (store.Attempt, error) {
-	started := w.now()
-	event, route, d := w.decide(ctx, e, started)
-	handled := w.now()
-	err := w.finish(ctx, e, event, route, d, started)
+	a := w.decide(ctx, e)
+	w.observe.at(StepAttemptHandled)
+	err := w.finish(ctx, e, a)
 	switch class := store.Classify(err); {
 	case errors.Is(err, errExpired):
-		d = timedOut(route)
-		err = w.finish(ctx, e, event, route, d, started)
+		a.decision = timedOut(a.route)
+		err = w.finish(ctx, e, a)
 	case err != nil && !errors.Is(err, errDecided) && class != store.Unavailable && class != store.Retryable:
 		w.logger.Warn("database refused an event's rows", "event_id", e.ID, "event_type", e.Type,
 			"error", store.Describe(err))
-		d = fail(quotekit.ReasonDatabase, store.Describe(err))
-		err = w.finish(ctx, e, event, route, d, started)
+		a.decision = fail(quotekit.ReasonDatabase, store.Describe(err))
+		a.failure.redact(a.event)
+		err = w.finish(ctx, e, a)
 	}
 	if err != nil {
 		return store.Attempt{}, fmt.Errorf("attempt event %s: %w", e.ID, err)
 	}
-	outcome := w.outcome(e, d)
-	w.telemetry.attempted(e, route, outcome, started, handled, w.now())
+	w.observe.at(StepAttemptCommitted)
+	outcome := w.outcome(e, a.decision)
+	w.telemetry.attempted(e, a, outcome, w.now())
 	return outcome, nil
 }
 
 // decide parses and handles the payload again: routes and handlers may be newer
-// than those that failed.
-func (w *AttemptWorker) decide(ctx context.Context, e store.PendingEvent, started time.Time) (quotekit.Event, *quotekit.Route, decision) {
-	event, err := stripe.ParseEvent(e.Payload)
-	if err != nil {
-		event.ID, event.Type, event.Payload = e.ID, e.Type, e.Payload
-		return event, nil, fail(quotekit.ReasonParsing, err.Error())
+// than those that failed. It fetches the object first where that is wanted.
+func (w *AttemptWorker) decide(ctx context.Context, e store.PendingEvent) (a attempt) {
+	a.started = w.now()
+	a.ready = a.started
+	defer func() { a.handled = w.now() }()
+	var err error
+	gone := len(e.Payload) == 0
+	if gone {
+		a.event = withoutPayload(e)
+	} else if a.event, err = stripe.ParseEvent(e.Payload); err != nil {
+		a.event.ID, a.event.Type, a.event.Payload = e.ID, e.Type, e.Payload
+		a.decision = fail(quotekit.ReasonParsing, err.Error())
+		return a
 	}
-	if w.livemode != nil && event.Livemode != *w.livemode {
-		return event, nil, decision{status: quotekit.EventIgnored}
+	if w.livemode != nil && a.event.Livemode != *w.livemode {
+		a.decision = decision{status: quotekit.EventIgnored}
+		return a
 	}
-	route := w.routes[event.Type]
-	return event, route, handle(ctx, route, event, started)
+	a.route = w.routes[a.event.Type]
+	switch {
+	case a.route == nil:
+	case w.fetches(e, a.route):
+		f := w.fetch(ctx, e, &a.event)
+		a.ready = w.now()
+		if f.reason != "" {
+			f.redact(a.event)
+			a.decision = fail(f.reason, f.message)
+			return a
+		}
+		a.fetched = true
+	case gone:
+		a.decision = fail(quotekit.ReasonRejected, "the payload was deleted, so only the current object can be applied")
+		return a
+	}
+	a.decision = w.handle(ctx, &a)
+	return a
 }
 
-// finish writes the decision, or fails with [errDecided] and changes nothing.
-func (w *AttemptWorker) finish(ctx context.Context, e store.PendingEvent, event quotekit.Event, route *quotekit.Route, d decision, started time.Time) error {
-	outcome := w.outcome(e, d)
-	return w.store.WithTx(ctx, func(tx *store.Tx) error {
-		ours, err := tx.FinishAttempt(ctx, e, outcome)
+// withoutPayload is an event as its row tells, whose payload was deleted.
+func withoutPayload(e store.PendingEvent) quotekit.Event {
+	event := quotekit.Event{
+		ID: e.ID, Type: e.Type, Account: e.Account, APIVersion: e.APIVersion, Livemode: e.Livemode, ObjectID: e.ObjectID,
+	}
+	if !e.Created.IsZero() {
+		event.Created = quotekit.Seconds(e.Created.Unix())
+	}
+	return event
+}
+
+// resolve closes the dead letter of an event that a retry has completed. Where a
+// newer event had been applied before, the letter says so: people who look for
+// the effect of this one will not find it.
+func (w *AttemptWorker) resolve(ctx context.Context, tx *store.Tx, a attempt) error {
+	note := ""
+	if a.status == quotekit.EventSucceeded && !a.fetched {
+		newer, err := tx.NewerEvent(ctx, a.event.ID)
 		if err != nil {
 			return err
 		}
-		if !ours {
-			return errDecided
+		if newer != nil {
+			note = "The newer event " + newer.StripeEventID + " of the same object had been applied already, so the row kept its state."
 		}
-		switch outcome.Status {
-		case quotekit.EventDead:
-			return tx.Bury(ctx, []store.DeadLetter{deadLetter(event, outcome.Reason)})
-		case quotekit.EventPending:
-			return nil
-		}
-		if err := applyTx(ctx, tx, []effect{{&event, d}}); err != nil {
-			return err
-		}
-		if err := tx.ResolveSettled(ctx, []string{e.ID}, ""); err != nil {
-			return err
-		}
-		if err := tx.Flush(ctx); err != nil {
-			return err
-		}
-		if route != nil && w.now().Sub(started) > route.Timeout {
-			return errExpired
-		}
-		return nil
-	})
+	}
+	return tx.ResolveRetried(ctx, a.event.ID, note)
 }
 
 // outcome adds the history of the round to a decision: the last retry ends in

@@ -60,6 +60,8 @@ func TestOutcome_OfARound(t *testing.T) {
 }
 
 func TestHandle_CatchesEverything(t *testing.T) {
+	never := make(chan struct{})
+	defer close(never)
 	for name, test := range map[string]struct {
 		handle quotekit.HandlerFunc
 		want   quotekit.FailureReason
@@ -78,9 +80,13 @@ func TestHandle_CatchesEverything(t *testing.T) {
 			<-ctx.Done()
 			return quotekit.Changes{}, ctx.Err()
 		}, quotekit.ReasonTimeout},
+		"too long, and deaf": {func(context.Context, quotekit.Event) (quotekit.Changes, error) {
+			<-never
+			return quotekit.Changes{}, nil
+		}, quotekit.ReasonTimeout},
 	} {
 		r := &quotekit.Route{Type: "t", Handler: "test", Handle: test.handle, Timeout: 20 * time.Millisecond}
-		got := handle(context.Background(), r, quotekit.Event{}, time.Now())
+		got := handle(context.Background(), r, quotekit.Event{}, 0)
 		if got.failure.reason != test.want {
 			t.Errorf("%s: got %s, want %s", name, got.failure.reason, test.want)
 		}

@@ -1,9 +1,7 @@
 package webhook
 
 import (
-	"context"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/quotekit/quotekit"
@@ -17,9 +15,14 @@ type delivery struct {
 	decision  decision
 	arrived   time.Time
 	handled   time.Duration // what the handler took
+	queued    time.Time     // when it began to wait for a group
 	requestID string
+	source    source
 	done      chan answer // buffered: the group never waits for a request
 }
+
+// source is who brought an event, for the audit trail.
+type source struct{ actor, action string }
 
 // answer is what the group tells the request.
 type answer struct {
@@ -35,6 +38,7 @@ type decision struct {
 	changes []fold.Change
 	history []quotekit.SubscriptionChange
 	failure failure
+	kept    bool // pending without an attempt
 }
 
 // failure says why an attempt failed, in words without payload.
@@ -52,6 +56,9 @@ func fail(reason quotekit.FailureReason, message string) decision {
 	return decision{status: status, failure: failure{reason, message}}
 }
 
+// keep decides that the event is acknowledged now and attempted by its lane.
+func keep() decision { return decision{status: quotekit.EventPending, kept: true} }
+
 func succeed(c quotekit.Changes) decision {
 	changes, err := fold.Prepare(c.Objects)
 	if err != nil {
@@ -68,29 +75,4 @@ func (d *delivery) expired(now time.Time) bool {
 // timedOut is the decision for an attempt that took too long.
 func timedOut(r *quotekit.Route) decision {
 	return fail(quotekit.ReasonTimeout, fmt.Sprintf("not ready to commit %s after its arrival", r.Timeout))
-}
-
-// handle runs the route's handler on an event and decides. It never panics.
-// The context ends with the route's time, counted from arrived.
-func handle(ctx context.Context, r *quotekit.Route, e quotekit.Event, arrived time.Time) (d decision) {
-	if r == nil {
-		return decision{status: quotekit.EventIgnored}
-	}
-	ctx, cancel := context.WithDeadline(ctx, arrived.Add(r.Timeout))
-	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			d = fail(quotekit.ReasonPanic, fmt.Sprintf("handler %s panicked at %s", r.Handler, panicPlace(debug.Stack())))
-		}
-	}()
-	changes, err := r.Handle(ctx, e)
-	switch {
-	case err == nil:
-		return succeed(changes)
-	case quotekit.IsPermanent(err):
-		return fail(quotekit.ReasonRejected, err.Error())
-	case ctx.Err() != nil:
-		return timedOut(r)
-	}
-	return fail(quotekit.ReasonMaxRetries, err.Error())
 }

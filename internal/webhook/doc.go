@@ -10,6 +10,7 @@
 //	 group ──────────► succeeded   effects, event row and audit row in one commit
 //	   │  │  no route
 //	   │  └──────────► ignored
+//	   │ deferred route, load: kept without an attempt
 //	   │ panic, timeout, database refuses this event's rows
 //	   ├─────────────► pending ──attempt──► succeeded
 //	   │                 │  ▲ fails: after about 1, 4 and 16 s again
@@ -38,11 +39,21 @@
 // the rows of a group, the group is halved until the one bad event stands
 // alone; that one becomes pending and the others are settled.
 //
+// # Load
+//
+// A delivery can be kept: pending without an attempt, its job in the same commit.
+// That happens to events of deferred routes, and to those of priority 3 to 5 when the
+// oldest delivery has waited too long for a group ([Group]) or they for a handler
+// (slots). Priorities 1 and 2 are always settled. When nothing is committed for
+// seconds, deliveries are refused.
+//
 // # Later
 //
 // A pending event has next_attempt_at. One River job a round attempts it until
-// it is settled or dead ([AttemptWorker]). The event row, not the job, is the
-// truth: [Sweeper] finds events whose attempt is overdue, because a process
-// died or a job was lost, and gives them a new job. A doubled job is harmless,
-// since every attempt is decided by a conditional update of the event row.
+// it is settled or dead ([AttemptWorker]). Attempts share transactions too, in
+// groups of their own that take turns with those of deliveries. The event row,
+// not the job, is the truth: [Sweeper] finds events whose attempt is overdue,
+// because a process died or a job was lost, and gives them a new job. A doubled
+// job is harmless, since every attempt is decided by a conditional update of the
+// event row.
 package webhook

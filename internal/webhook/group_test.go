@@ -8,12 +8,17 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/quotekit/quotekit"
 )
 
+// waiting is a delivery that has been handled.
 func waiting(id string, priority int) *delivery {
-	return &delivery{event: quotekit.Event{ID: id}, route: &quotekit.Route{Priority: priority}, done: make(chan answer, 1)}
+	return &delivery{
+		event: quotekit.Event{ID: id}, route: &quotekit.Route{Priority: priority},
+		decision: decision{status: quotekit.EventSucceeded}, done: make(chan answer, 1),
+	}
 }
 
 func mustSubmit(t *testing.T, g *Group, deliveries ...*delivery) {
@@ -38,7 +43,7 @@ func TestGroup_TheMostUrgentGoFirstAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var groups []string
 		hold := make(chan struct{})
-		g := newGroup(1000, func(_ context.Context, batch []*delivery) {
+		g := newGroup(1000, keepAfter, time.Now, func(_ context.Context, batch []*delivery) {
 			groups = append(groups, ids(batch))
 			<-hold
 		})
@@ -59,7 +64,7 @@ func TestGroup_IsBoundedAndKeepsWhatDoesNotFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int
 		hold := make(chan struct{})
-		g := newGroup(maxGroup+10, func(_ context.Context, batch []*delivery) {
+		g := newGroup(maxGroup+10, keepAfter, time.Now, func(_ context.Context, batch []*delivery) {
 			sizes = append(sizes, len(batch))
 			<-hold
 		})
@@ -88,7 +93,7 @@ func TestGroup_SeveralCommittersLoseNothing(t *testing.T) {
 		mu   sync.Mutex
 		seen = map[string]int{}
 	)
-	g := newGroup(100_000, func(_ context.Context, batch []*delivery) {
+	g := newGroup(100_000, time.Hour, time.Now, func(_ context.Context, batch []*delivery) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, d := range batch {
@@ -116,4 +121,106 @@ func TestGroup_SeveralCommittersLoseNothing(t *testing.T) {
 			t.Errorf("%s was settled %d times", id, n)
 		}
 	}
+}
+
+// TestGroup_WhatIsNotUrgentIsKeptWhenItWaits holds a group longer than the first
+// bound: the urgent ones behind it are settled, the others kept, however many
+// urgent ones there are.
+func TestGroup_WhatIsNotUrgentIsKeptWhenItWaits(t *testing.T) {
+	for name, test := range map[string]struct {
+		held time.Duration
+		want string
+	}{
+		"within the bound": {keepAfter, "1 settled, 2 settled, 3 settled, 4 settled, 5 settled, failed settled, no route settled"},
+		"past the bound":   {keepAfter + 1, "1 settled, 2 settled, 3 kept, 4 kept, 5 kept, failed settled, no route settled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hold := make(chan struct{})
+				var became []string
+				g := newGroup(1000, keepAfter, time.Now, func(_ context.Context, batch []*delivery) {
+					for _, d := range batch {
+						if d.decision.kept {
+							became = append(became, d.event.ID+" kept")
+						} else {
+							became = append(became, d.event.ID+" settled")
+						}
+					}
+					<-hold
+				})
+				g.start(context.Background(), 1)
+				mustSubmit(t, g, waiting("first", 5))
+				synctest.Wait()
+				became = nil
+				failed := waiting("failed", 5)
+				failed.decision = fail(quotekit.ReasonPanic, "")
+				ignored := &delivery{event: quotekit.Event{ID: "no route"}, decision: decision{status: quotekit.EventIgnored}}
+				mustSubmit(t, g, waiting("5", 5), failed, ignored, waiting("4", 4), waiting("3", 3), waiting("2", 2), waiting("1", 1))
+				time.Sleep(test.held)
+				if got, want := g.behind(), test.held > keepAfter; got != want {
+					t.Errorf("got behind %t, want %t", got, want)
+				}
+				close(hold)
+				g.stop()
+				if got := strings.Join(became, ", "); got != test.want {
+					t.Errorf("got  %s\nwant %s", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestGroup_UrgentOnesDoNotStarveTheOthers has more urgent deliveries waiting than
+// a group takes.
+func TestGroup_UrgentOnesDoNotStarveTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		var groups []string
+		g := newGroup(1000, keepAfter, time.Now, func(_ context.Context, batch []*delivery) {
+			kept := 0
+			for _, d := range batch {
+				if d.decision.kept {
+					kept++
+				}
+			}
+			groups = append(groups, fmt.Sprintf("%d with %d kept", len(batch), kept))
+			<-hold
+		})
+		g.start(context.Background(), 1)
+		mustSubmit(t, g, waiting("first", 1))
+		synctest.Wait()
+		for i := range 2 * maxGroup {
+			mustSubmit(t, g, waiting(fmt.Sprint("urgent ", i), 1+i%2))
+		}
+		mustSubmit(t, g, waiting("low", 5))
+		time.Sleep(keepAfter + 1)
+		close(hold)
+		g.stop()
+		if got := strings.Join(groups, ", "); got != "1 with 0 kept, 129 with 1 kept, 128 with 0 kept" {
+			t.Errorf("got groups of %s", got)
+		}
+	})
+}
+
+// TestGroup_RefusesWhenNothingIsCommitted stands still longer than the second
+// bound.
+func TestGroup_RefusesWhenNothingIsCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		g := newGroup(1000, keepAfter, time.Now, func(context.Context, []*delivery) { <-hold })
+		g.start(context.Background(), 1)
+		mustSubmit(t, g, waiting("under way", 1))
+		synctest.Wait()
+		mustSubmit(t, g, waiting("waits", 1))
+		time.Sleep(refuseAfter)
+		mustSubmit(t, g, waiting("just in time", 1))
+		time.Sleep(time.Nanosecond)
+		if err := g.submit(waiting("too late", 1)); !errors.Is(err, errOverload) {
+			t.Errorf("got %v, want an overload", err)
+		}
+		close(hold)
+		synctest.Wait()
+		mustSubmit(t, g, waiting("again", 1))
+		g.stop()
+	})
 }

@@ -17,7 +17,7 @@ func panicPlace(stack []byte) string {
 			file, found := strings.CutPrefix(below, "\t")
 			if found && !strings.Contains(file, "/runtime/") {
 				file, _, _ = strings.Cut(file, " ")
-				return path.Base(file)
+				return path.Join(path.Base(path.Dir(file)), path.Base(file))
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/store"
 	"github.com/quotekit/quotekit/internal/stripe"
 )
 
@@ -27,11 +28,16 @@ const (
 // Receiver answers POST /webhooks/stripe.
 type Receiver struct {
 	secrets  []string
+	clock    *clock
 	livemode *bool // nil: events of both modes
 	routes   Routes
 	group    *Group
+	slots    *slots
+	fetches  bool // objects can be fetched, so routes that ask for it are deferred
 	now      func() time.Time
 	logger   *slog.Logger
+	observe  observer
+	figures  *figures
 }
 
 // received is the answer to a delivery that is kept.
@@ -57,6 +63,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := rest.ProblemOf(err)
+	rc.figures.refuse(rc.now(), p.Code)
 	switch p.Status {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)
@@ -72,27 +79,68 @@ func (rc *Receiver) accept(w http.ResponseWriter, r *http.Request, arrived time.
 	if err != nil {
 		return nil, err
 	}
-	if err := stripe.VerifySignature(body, r.Header.Get("Stripe-Signature"), rc.secrets, arrived, signatureTolerance); err != nil {
+	rc.observe.at(StepRead)
+	header := r.Header.Get("Stripe-Signature")
+	err = stripe.VerifySignature(body, header, rc.secrets, arrived, signatureTolerance)
+	rc.clock.look(body, header, arrived, err)
+	if err != nil {
 		return nil, signatureProblem(err)
 	}
+	rc.observe.at(StepVerified)
 	event, err := stripe.ParseEvent(body)
 	if err != nil && !errors.Is(err, stripe.ErrEnvelope) {
 		return nil, rest.NewProblem(http.StatusBadRequest, "body_invalid", "The body is signed, but it is no Stripe event: "+err.Error()+".")
 	}
-	d := &delivery{
-		event: event, arrived: arrived, requestID: rest.RequestIDFrom(r.Context()), done: make(chan answer, 1),
-	}
+	d := rc.deliver(r.Context(), event, err, arrived)
+	d.requestID = rest.RequestIDFrom(r.Context())
+	return d, nil
+}
+
+// deliver makes a delivery of a parsed event and runs its handler. The error is
+// that of the envelope, if it has one.
+func (rc *Receiver) deliver(ctx context.Context, event quotekit.Event, envelope error, arrived time.Time) *delivery {
+	d := &delivery{event: event, arrived: arrived, source: source{"stripe", store.AuditDelivered}, done: make(chan answer, 1)}
 	switch {
-	case err != nil:
-		d.decision = fail(quotekit.ReasonParsing, err.Error())
+	case envelope != nil:
+		d.decision = fail(quotekit.ReasonParsing, envelope.Error())
 	case rc.livemode != nil && event.Livemode != *rc.livemode:
 		d.decision = decision{status: quotekit.EventIgnored}
 	default:
 		d.route = rc.routes[event.Type]
-		d.decision = handle(context.WithoutCancel(r.Context()), d.route, event, arrived)
+		d.decision = rc.decide(context.WithoutCancel(ctx), d.route, event, arrived)
 	}
 	d.handled = rc.now().Sub(arrived)
-	return d, nil
+	rc.observe.at(StepHandled)
+	return d
+}
+
+// decide runs the handler of an event, unless it is to be kept: because its route
+// is deferred, or because it is not urgent and much waits already. An urgent one
+// waits for its turn until its time is over.
+func (rc *Receiver) decide(ctx context.Context, r *quotekit.Route, event quotekit.Event, arrived time.Time) decision {
+	switch {
+	case r == nil:
+		return decision{status: quotekit.EventIgnored}
+	case rc.deferred(r), r.Priority > urgent && rc.group.behind():
+		return keep()
+	}
+	patience := rc.group.keepAfter
+	if r.Priority <= urgent {
+		patience = r.Timeout - rc.now().Sub(arrived)
+	}
+	release, ok := rc.slots.take(ctx, r.Priority, patience)
+	switch {
+	case ok:
+		return handleThen(ctx, r, event, rc.now().Sub(arrived), release)
+	case r.Priority <= urgent:
+		return timedOut(r)
+	}
+	return keep()
+}
+
+// deferred reports whether the handler never runs in the request.
+func (rc *Receiver) deferred(r *quotekit.Route) bool {
+	return r.Deferred || r.Refetch && rc.fetches
 }
 
 // readBody checks what can be checked without the signature.
@@ -152,6 +200,10 @@ func (rc *Receiver) await(w http.ResponseWriter, r *http.Request, d *delivery) e
 		return notKept(a.err)
 	}
 	rest.WriteJSON(w, r, http.StatusOK, received{true, d.event.ID, a.duplicate, a.status})
+	if rc.observe != nil {
+		_ = http.NewResponseController(w).Flush() // else it is sent after this returns
+		rc.observe(StepAnswered)
+	}
 	return nil
 }
 

@@ -5,21 +5,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/jobs"
 	"github.com/quotekit/quotekit/internal/store"
-	"github.com/quotekit/quotekit/internal/stripe"
 )
 
 const (
 	// settleTimeout bounds the transaction of one group.
 	settleTimeout = 15 * time.Second
-	// conflictRetries is how often a group that lost against another process
-	// (deadlock, serialization) is tried again before it counts as not kept.
-	conflictRetries = 6
 )
 
 // Settler decides events: it is the one place where their effects are written.
@@ -29,6 +24,7 @@ type Settler struct {
 	telemetry *Telemetry
 	now       func() time.Time
 	logger    *slog.Logger
+	observe   observer
 }
 
 // settling is an event of a group with all its deliveries in the group.
@@ -39,7 +35,7 @@ type settling struct {
 
 // settle decides a group and answers all its deliveries.
 func (s *Settler) settle(ctx context.Context, batch []*delivery) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	byID := make(map[string]*settling, len(batch))
 	group := make([]*settling, 0, len(batch))
@@ -61,10 +57,11 @@ func (s *Settler) settle(ctx context.Context, batch []*delivery) {
 func (s *Settler) settleGroup(ctx context.Context, group []*settling) {
 	started := s.now()
 	states, err := s.commitRetrying(ctx, group)
-	switch class := store.Classify(err); {
+	switch {
 	case err == nil:
+		s.observe.at(StepCommitted)
 		s.answer(group, states, started)
-	case class == store.Unavailable || class == store.Retryable || errors.Is(err, errGiveUp):
+	case notNow(err):
 		s.refuse(group, err)
 	case len(group) > 1:
 		s.settleGroup(ctx, group[:len(group)/2])
@@ -78,6 +75,7 @@ func (s *Settler) settleGroup(ctx context.Context, group []*settling) {
 		s.logger.Warn("database refused an event's rows", "event_id", e.event.ID, "event_type", e.event.Type,
 			"error", store.Describe(err))
 		e.decision = fail(quotekit.ReasonDatabase, store.Describe(err))
+		e.decision.failure.redact(e.event)
 		s.settleGroup(ctx, group)
 	}
 }
@@ -92,16 +90,14 @@ func (s *Settler) refuse(group []*settling, err error) {
 	}
 }
 
-var (
-	errGiveUp  = errors.New("the group kept losing against other processes")
-	errExpired = errors.New("the time of an event in the group is over")
-)
+var errExpired = errors.New("the time of an event in the group is over")
 
-// commitRetrying commits a group, again when it lost a conflict, and again
-// when the time of some of its events ran out before the commit could start:
-// these are then kept as pending.
+// commitRetrying commits a group, again when it lost a conflict or its
+// connection, and again when the time of some of its events ran out before the
+// commit could start: these are then kept as pending.
 func (s *Settler) commitRetrying(ctx context.Context, group []*settling) (map[string]store.ReceivedState, error) {
-	for lost := 0; ; {
+	var tries tries
+	for {
 		states, err := s.commit(ctx, group)
 		switch {
 		case errors.Is(err, errExpired):
@@ -111,16 +107,7 @@ func (s *Settler) commitRetrying(ctx context.Context, group []*settling) (map[st
 					e.decision = timedOut(e.route)
 				}
 			}
-		case store.Classify(err) == store.Retryable:
-			if lost++; lost > conflictRetries {
-				return nil, errors.Join(errGiveUp, err)
-			}
-			pause := time.Duration(rand.Int64N(int64(time.Millisecond) << lost))
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
+		case err != nil && tries.again(ctx, s.store, err):
 		default:
 			return states, err
 		}
@@ -138,6 +125,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 		if states, err = tx.ReceiveEvents(ctx, received); err != nil {
 			return err
 		}
+		s.observe.at(StepInserted)
 		var (
 			effects []effect
 			buried  []store.DeadLetter
@@ -153,7 +141,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 			case quotekit.EventSucceeded:
 				effects = append(effects, effect{&e.event, e.decision})
 			case quotekit.EventDead:
-				buried = append(buried, deadLetter(e.event, e.decision.failure.reason))
+				buried = append(buried, deadLetter(e.event, e.decision.failure.reason, e.decision.failure))
 			case quotekit.EventPending:
 				pending = append(pending, attemptJob{e.event.ID, state.Round, priority(e.route)})
 			}
@@ -164,6 +152,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 		if err := applyTx(ctx, tx, effects); err != nil {
 			return err
 		}
+		s.observe.at(StepApplied)
 		if err := tx.Bury(ctx, buried); err != nil {
 			return err
 		}
@@ -185,6 +174,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 				return errExpired
 			}
 		}
+		s.observe.at(StepBeforeCommit)
 		return nil
 	})
 	return states, err
@@ -196,19 +186,17 @@ func (s *Settler) receivedEvent(e *settling) store.ReceivedEvent {
 		Event:      e.event,
 		Deliveries: len(e.all),
 		Status:     e.decision.status,
+		Kept:       e.decision.kept,
 		Reason:     e.decision.failure.reason,
 		Message:    e.decision.failure.message,
 	}
-	if r.Status == quotekit.EventPending {
+	switch {
+	case e.decision.kept:
+		r.NextAttemptAt = s.now()
+	case r.Status == quotekit.EventPending:
 		r.NextAttemptAt = s.now().Add(retryDelay(1))
 	}
 	return r
-}
-
-func deadLetter(e quotekit.Event, reason quotekit.FailureReason) store.DeadLetter {
-	return store.DeadLetter{
-		EventID: e.ID, EventType: e.Type, Data: stripe.CleanJSON(e.Payload), Reason: reason, ManualReview: true,
-	}
 }
 
 // deliveryAudit has an entry per delivery. The first delivery of an event that
@@ -219,7 +207,7 @@ func deliveryAudit(group []*settling, states map[string]store.ReceivedState) []s
 		state := states[e.event.ID]
 		for i, d := range e.all {
 			entries = append(entries, store.AuditEntry{
-				Actor: "stripe", Action: store.AuditDelivered, StripeEventID: e.event.ID, Target: e.event.ObjectID,
+				Actor: d.source.actor, Action: d.source.action, StripeEventID: e.event.ID, Target: e.event.ObjectID,
 				After:     deliveryOutcome{state.Status, isDuplicate(e, state, i)},
 				RequestID: d.requestID,
 			})
@@ -251,9 +239,7 @@ func (s *Settler) answer(group []*settling, states map[string]store.ReceivedStat
 }
 
 // retryDelay is how long to wait before retry n of a round, 1 to 3: about 1, 4
-// and 16 s, with a jitter of a fifth so that what failed together does not come
-// back together.
+// and 16 s, with a jitter of a fifth.
 func retryDelay(n int) time.Duration {
-	base := time.Second << (2 * (cmp.Or(n, 1) - 1))
-	return base + time.Duration((rand.Float64()-0.5)*0.4*float64(base))
+	return jittered(time.Second<<(2*(cmp.Or(n, 1)-1)), 0.2)
 }

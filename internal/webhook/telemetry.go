@@ -21,13 +21,16 @@ const (
 	// maxFlush bounds the lines of one transaction, which on SQLite holds up
 	// everybody else for some milliseconds.
 	maxFlush = 512
+	// figuresEvery is how many flushes there are to one write of the figures.
+	figuresEvery = 2
 )
 
-// Telemetry writes webhook_processing_logs, a moment later and outside of the
-// transactions it tells of.
+// Telemetry writes webhook_processing_logs and the figures of times and refusals, a
+// moment later and outside of the transactions it tells of.
 type Telemetry struct {
-	store  *store.Store
-	logger *slog.Logger
+	store   *store.Store
+	logger  *slog.Logger
+	figures *figures
 
 	mu      sync.Mutex
 	buffer  []store.ProcessingLog
@@ -48,23 +51,39 @@ func (t *Telemetry) settled(e *settling, started, committed time.Time) {
 	if e.route != nil {
 		l.Handler = e.route.Handler
 	}
-	t.add(stages(l, store.Attempt{Status: e.decision.status, Reason: e.decision.failure.reason})...)
+	if e.decision.kept {
+		l.Stage, l.Status = "kept", string(e.decision.status)
+		t.add(l)
+		return
+	}
+	t.attempt(l, store.Attempt{Status: e.decision.status, Reason: e.decision.failure.reason})
+}
+
+// attempt records an attempt, and the time of the event if that completed it.
+func (t *Telemetry) attempt(l store.ProcessingLog, a store.Attempt) {
+	t.add(stages(l, a)...)
+	if a.Status == quotekit.EventSucceeded || a.Status == quotekit.EventIgnored {
+		t.figures.completed(l)
+	}
 }
 
 // attempted records a retry.
-func (t *Telemetry) attempted(e store.PendingEvent, r *quotekit.Route, a store.Attempt, started, handled, committed time.Time) {
+func (t *Telemetry) attempted(e store.PendingEvent, a attempt, outcome store.Attempt, committed time.Time) {
 	l := store.ProcessingLog{
 		At: committed, StripeEventID: e.ID, EventType: e.Type, Attempt: e.Attempts,
-		Took: committed.Sub(started), Message: a.Message,
+		Took: committed.Sub(a.started), Message: outcome.Message,
 		StageMicros: map[string]int64{
-			"handle": handled.Sub(started).Microseconds(),
-			"commit": committed.Sub(handled).Microseconds(),
+			"handle": a.handled.Sub(a.ready).Microseconds(),
+			"commit": committed.Sub(a.handled).Microseconds(),
 		},
 	}
-	if r != nil {
-		l.Handler = r.Handler
+	if fetch := a.ready.Sub(a.started); fetch > 0 {
+		l.StageMicros["fetch"] = fetch.Microseconds()
 	}
-	t.add(stages(l, a)...)
+	if a.route != nil {
+		l.Handler = a.route.Handler
+	}
+	t.attempt(l, outcome)
 }
 
 // stages makes the lines of an attempt: one for a plain one, else one a stage.
@@ -110,15 +129,18 @@ func (t *Telemetry) add(lines ...store.ProcessingLog) {
 func (t *Telemetry) Run(ctx context.Context) {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
-	for {
+	for n := 1; ctx.Err() == nil; n++ {
 		select {
 		case <-tick.C:
 			t.flush()
+			if n%figuresEvery == 0 {
+				t.writeFigures()
+			}
 		case <-ctx.Done():
-			t.flush()
-			return
 		}
 	}
+	t.flush()
+	t.writeFigures()
 }
 
 func (t *Telemetry) flush() {
@@ -139,5 +161,19 @@ func (t *Telemetry) flush() {
 	}
 	if dropped > 0 {
 		t.logger.Warn("processing logs dropped", "lines", dropped)
+	}
+}
+
+// writeFigures writes what has changed; what cannot be written now waits.
+func (t *Telemetry) writeFigures() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	latencies, refusals := t.figures.take()
+	err := t.store.WriteFigures(ctx, latencies, refusals)
+	if err != nil {
+		t.logger.Warn("write figures", "error", store.Describe(err))
+	}
+	if lost := t.figures.put(err == nil); lost > 0 {
+		t.logger.Warn("figures dropped", "rows", lost)
 	}
 }

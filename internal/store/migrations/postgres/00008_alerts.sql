@@ -1,0 +1,62 @@
+-- +goose Up
+
+-- One row per alert: a rule and what it is about. There is one at a time that is
+-- not resolved.
+CREATE TABLE IF NOT EXISTS webhook_alerts (
+  id UUID NOT NULL PRIMARY KEY,
+  rule TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'firing', 'acknowledged', 'resolved')),
+  severity TEXT NOT NULL CHECK (severity IN ('warning', 'critical')),
+  summary TEXT NOT NULL,
+  value DOUBLE PRECISION NOT NULL,
+  threshold DOUBLE PRECISION NOT NULL,
+  unit TEXT NOT NULL,
+  since TIMESTAMPTZ NOT NULL,
+  updated_at TIMESTAMPTZ NOT NULL,
+  pending_since TIMESTAMPTZ,
+  clear_since TIMESTAMPTZ,
+  resolved_at TIMESTAMPTZ,
+  silenced_until TIMESTAMPTZ,
+  acknowledged_by TEXT,
+  note TEXT,
+  flapping BOOLEAN NOT NULL DEFAULT FALSE,
+  notified_state TEXT,
+  notified_severity TEXT,
+  last_notified_at TIMESTAMPTZ
+);
+CREATE UNIQUE INDEX IF NOT EXISTS webhook_alerts_unresolved_key
+  ON webhook_alerts (rule, subject) WHERE resolved_at IS NULL;
+CREATE INDEX IF NOT EXISTS webhook_alerts_resolved_at_idx ON webhook_alerts (resolved_at);
+
+-- What was told, of which alert and through which channel. Rows with the same
+-- message_id are one message.
+CREATE TABLE IF NOT EXISTS webhook_alert_deliveries (
+  id UUID NOT NULL PRIMARY KEY,
+  message_id UUID NOT NULL,
+  alert_id UUID,
+  rule TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  event TEXT NOT NULL CHECK (event IN ('firing', 'worse', 'reminder', 'resolved', 'test')),
+  channel TEXT NOT NULL CHECK (channel IN ('webhook', 'slack', 'email', 'alertmanager')),
+  status TEXT NOT NULL CHECK (status IN ('pending', 'delivered', 'failed')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  error_message TEXT,
+  alert JSONB NOT NULL,
+  due_at TIMESTAMPTZ,
+  created_at TIMESTAMPTZ NOT NULL,
+  done_at TIMESTAMPTZ
+);
+CREATE INDEX IF NOT EXISTS webhook_alert_deliveries_message_id_idx ON webhook_alert_deliveries (message_id);
+CREATE INDEX IF NOT EXISTS webhook_alert_deliveries_created_at_idx ON webhook_alert_deliveries (created_at);
+CREATE INDEX IF NOT EXISTS webhook_alert_deliveries_due_at_idx
+  ON webhook_alert_deliveries (due_at) WHERE status = 'pending';
+
+-- One row: the last evaluation. Whoever evaluates changes it first.
+CREATE TABLE IF NOT EXISTS webhook_alert_evaluations (
+  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  revision BIGINT NOT NULL,
+  evaluated_at TIMESTAMPTZ,
+  memory JSONB
+);
+INSERT INTO webhook_alert_evaluations (id, revision) VALUES (1, 0) ON CONFLICT (id) DO NOTHING;

@@ -1,0 +1,15 @@
+-- +goose Up
+
+-- Who is logged in to the pages. A cookie has the id, the table only its hash.
+CREATE TABLE IF NOT EXISTS dashboard_sessions (
+  id_hash TEXT NOT NULL PRIMARY KEY,
+  actor TEXT NOT NULL,
+  user_id TEXT,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+  fingerprint TEXT,
+  created_at TIMESTAMPTZ NOT NULL,
+  last_seen_at TIMESTAMPTZ NOT NULL,
+  expires_at TIMESTAMPTZ NOT NULL,
+  revoked BOOLEAN NOT NULL DEFAULT FALSE
+);
+CREATE INDEX IF NOT EXISTS dashboard_sessions_expires_at_idx ON dashboard_sessions (expires_at);
