@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,15 +187,15 @@ func TestWatch_LooksWhereThereIsNoStream(t *testing.T) {
 
 func TestWatch_OutlivesARestart(t *testing.T) {
 	service := &fakeBatches{states: []batch.Job{job(quotekit.BatchProcessing, 0, 0, 0, 5), job(quotekit.BatchProcessing, 0, 0, 0, 5), job(quotekit.BatchCompleted, 5, 0, 0, 5)}}
-	looks := 0
+	var looks atomic.Int32 // a request that was cut may be sent again before its handler is gone
 	restarting := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if looks++; looks > 1 && looks < 5 {
+		if n := looks.Add(1); n > 1 && n < 5 {
 			panic(http.ErrAbortHandler)
 		}
 		service.ServeHTTP(w, r)
 	})
-	if code, stdout, stderr := runAgainst(t, restarting, "batch", "watch", aJob); code != exitDone || looks < 5 {
-		t.Errorf("exit code %d after %d requests\n%s%s", code, looks, stdout, stderr)
+	if code, stdout, stderr := runAgainst(t, restarting, "batch", "watch", aJob); code != exitDone || looks.Load() < 5 {
+		t.Errorf("exit code %d after %d requests\n%s%s", code, looks.Load(), stdout, stderr)
 	}
 }
 

@@ -76,6 +76,11 @@ func (s *Store) withTx(ctx context.Context, f func(*Tx) error) error {
 	defer func() { _ = conn.Close() }() // goes back to the pool
 	inner, err := conn.BeginTx(ctx, opts)
 	if err != nil {
+		if s.dialect == SQLite && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			// With the only connection that writes in our hands, BEGIN IMMEDIATE
+			// waits for nothing but another program's lock.
+			s.doubt(err)
+		}
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = inner.Rollback() }() // does nothing after a commit

@@ -46,12 +46,17 @@ func (s *Store) noteRefusal(err error) {
 	if !refuses(err) {
 		return
 	}
-	s.writing.mu.Lock()
-	s.writing.refused, s.writing.at = err, s.now()
-	s.writing.mu.Unlock()
+	s.doubt(err)
 	if IsReadOnly(err) {
 		s.renew()
 	}
+}
+
+// doubt remembers err as what speaks against the database.
+func (s *Store) doubt(err error) {
+	s.writing.mu.Lock()
+	defer s.writing.mu.Unlock()
+	s.writing.refused, s.writing.at = err, s.now()
 }
 
 // noteWrite forgets what spoke against the database.

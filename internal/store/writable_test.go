@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"os"
@@ -9,8 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/internal/store/storetest"
 )
 
 // TestOpen_NamesTheFileThatCannotBeWritten opens a database in a process that may
@@ -78,6 +82,45 @@ func TestOpen_NamesTheFileThatCannotBeWritten(t *testing.T) {
 			}
 			mustChmod(data, 0o755)
 		})
+	}
+}
+
+// TestCheck_LockThatOutlastsTheCaller: who may wait less than SQLite itself does
+// learns of the lock by his own deadline; that counts like the refusal.
+func TestCheck_LockThatOutlastsTheCaller(t *testing.T) {
+	url := storetest.SQLiteURL(t, storetest.Tables)
+	s := storetest.Open(t, url)
+	other, err := sql.Open("sqlite", strings.TrimPrefix(url, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	write := func(ctx context.Context) error {
+		return s.WithTx(ctx, func(tx *store.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE webhook_performance_benchmarks SET updated_at = updated_at")
+			return err
+		})
+	}
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := write(short); err == nil {
+		t.Error("wrote under another program's lock")
+	}
+	if err := s.Check(t.Context()); err == nil {
+		t.Error("ready under another program's lock")
+	}
+	if _, err := other.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("%v after a write", err)
 	}
 }
 
