@@ -19,6 +19,7 @@ func (a *API) ListDeadLetters() rest.Endpoint {
 		{Name: "resolved", Doc: "Only those that are resolved, or only those that are not.", Type: false},
 		{Name: "requires_manual_review", Doc: "Only those that need a person, or only those that do not.", Type: false},
 		{Name: "livemode", Doc: "Only those of events in live mode, or only those in test mode.", Type: false},
+		groupsCursor("groups_cursor"),
 	}, listRange("failed last"))
 	return rest.Endpoint{
 		ID: "listDeadLetters", Summary: "List dead letters, the last failed first", Tag: deadLettersTag,
@@ -35,6 +36,7 @@ func (a *API) ListDeadLetters() rest.Endpoint {
 			f := LetterQuery{
 				EventType: q.Get("event_type"), Reason: q.Get("reason"), ErrorClass: q.Get("error_class"), GroupID: q.Get("group_id"),
 				Resolved: boolOf(q.Get("resolved")), RequiresManualReview: boolOf(q.Get("requires_manual_review")), Livemode: boolOf(q.Get("livemode")),
+				GroupsCursor: q.Get("groups_cursor"),
 			}
 			if f.From, f.To, err = readListRange(q.Values, a.Reads.Now()); err != nil {
 				return err

@@ -10,8 +10,9 @@ import (
 
 // ErrorGroupList is error groups.
 type ErrorGroupList struct {
-	Items []ErrorGroup `json:"items" doc:"The last failed first; at most 200."`
-	More  bool         `json:"more" doc:"There are more groups than are listed."`
+	Items      []ErrorGroup `json:"items" doc:"The last failed first; at most 200."`
+	More       bool         `json:"more" doc:"There are more groups than are listed."`
+	NextCursor *string      `json:"next_cursor" doc:"The cursor of the next page; pages come in the order of type, reason and class."`
 }
 
 // ListErrorGroups lists error groups.
@@ -21,6 +22,7 @@ func (a *API) ListErrorGroups() rest.Endpoint {
 		{Name: "reason", Doc: "Only groups with this failure_reason."},
 		{Name: "error_class", Doc: "Only groups with this error_class."},
 		{Name: "resolved", Doc: "Only those that are resolved; without it, only those that are not.", Type: false},
+		groupsCursor("cursor"),
 	}
 	return rest.Endpoint{
 		ID: "listErrorGroups", Summary: "List dead letters by what they died of, the last failed first", Tag: deadLettersTag,
@@ -34,15 +36,22 @@ func (a *API) ListErrorGroups() rest.Endpoint {
 			}
 			f := LetterQuery{
 				EventType: q.Get("event_type"), Reason: q.Get("reason"), ErrorClass: q.Get("error_class"), Resolved: boolOf(q.Get("resolved")),
+				GroupsCursor: q.Get("cursor"),
 			}
-			var list ErrorGroupList
-			if list.Items, list.More, err = a.Reads.groups(r.Context(), f); err != nil {
+			groups, next, err := a.Reads.groups(r.Context(), f)
+			if err != nil {
 				return err
 			}
+			list := ErrorGroupList{Items: groups, More: next != "", NextCursor: given(next)}
 			rest.WriteJSON(w, r, http.StatusOK, list)
 			return nil
 		}),
 	}
+}
+
+// groupsCursor is the parameter for a further page of error groups.
+func groupsCursor(name string) rest.Param {
+	return rest.Param{Name: name, Doc: "That of the next page of error groups, as an answer gives it."}
 }
 
 // boolOf is a boolean of a query, nil if it is not given.

@@ -26,8 +26,10 @@ func (r *Reads) DeadLetterQueue(ctx context.Context, f LetterQuery, p store.Page
 		q.Items = append(q.Items, letterItem(l, now))
 	}
 	q.NextCursor = given(cursor)
-	if p.Cursor == "" && f.RequiresManualReview == nil && f.Livemode == nil {
-		q.Groups, q.GroupsMore, err = r.groups(ctx, f)
+	if (p.Cursor == "" || f.GroupsCursor != "") && f.RequiresManualReview == nil && f.Livemode == nil {
+		var next string
+		q.Groups, next, err = r.groups(ctx, f)
+		q.GroupsMore, q.GroupsCursor = next != "", given(next)
 	}
 	return q, err
 }
@@ -60,13 +62,13 @@ func daysLeft(created, now time.Time) int {
 // groups lists the groups of the letters that a query is about: those that have
 // letters, or, if it asks for resolved ones, those that have none. A range of time is
 // that of the letters, so it leaves out groups whose last letter failed before.
-func (r *Reads) groups(ctx context.Context, f LetterQuery) (groups []ErrorGroup, more bool, err error) {
+func (r *Reads) groups(ctx context.Context, f LetterQuery) (groups []ErrorGroup, next string, err error) {
 	filter := store.GroupFilter{ID: f.GroupID, EventType: f.EventType, Reason: f.Reason, ErrorClass: f.ErrorClass}
 	var list []store.ErrorGroup
 	if f.Resolved != nil && *f.Resolved {
 		list, err = r.Store.ResolvedGroups(ctx, filter)
 	} else {
-		list, more, err = r.Store.ErrorGroups(ctx, filter)
+		list, next, err = r.Store.ErrorGroups(ctx, filter, f.GroupsCursor)
 	}
 	groups = []ErrorGroup{}
 	for _, g := range list {
@@ -74,7 +76,7 @@ func (r *Reads) groups(ctx context.Context, f LetterQuery) (groups []ErrorGroup,
 			groups = append(groups, r.showGroup(g))
 		}
 	}
-	return groups, more, err
+	return groups, next, err
 }
 
 // ErrorGroups lists error groups with letters that are not resolved, the last
@@ -91,12 +93,17 @@ func (r *Reads) ErrorGroup(ctx context.Context, id string) (ErrorGroup, error) {
 }
 
 func (r *Reads) showGroup(g store.ErrorGroup) ErrorGroup {
-	return ErrorGroup{
+	shown := ErrorGroup{
 		ID: g.ID, EventType: g.EventType, FailureReason: g.FailureReason, ErrorClass: g.ErrorClass, Handler: r.handler(g.EventType),
 		Count: g.Letters, CountMore: g.More, FirstFailedAt: g.FirstFailedAt, LastFailedAt: g.LastFailedAt, State: g.State,
 		Owner: g.Owner, Note: g.Note, Regressed: g.Regressed, SampleID: g.SampleID, SampleEventID: g.SampleEventID,
 		SampleMessage: g.SampleMessage, ResolvedAt: g.ResolvedAt, UpdatedAt: g.UpdatedAt, UpdatedBy: g.UpdatedBy,
+		Hourly: []int64{},
 	}
+	if g.Letters > 0 {
+		shown.HourlyFrom, shown.Hourly = &g.HourlyFrom, g.Hourly[:]
+	}
+	return shown
 }
 
 // handler is the name of the handler that an event type has, empty if it has none.

@@ -12,6 +12,8 @@ type LetterQuery struct {
 	// RequiresManualReview and Livemode are about letters, not groups: with either no
 	// group is listed.
 	RequiresManualReview, Livemode *bool
+	// GroupsCursor is that of a further page of groups.
+	GroupsCursor string
 }
 
 // AuditQuery selects lines of the audit trail; what is empty does not restrict.

@@ -167,6 +167,8 @@ type ErrorGroup struct {
 	ResolvedAt    *time.Time          `json:"resolved_at" doc:"When its last letter was resolved, or null."`
 	UpdatedAt     *time.Time          `json:"updated_at" doc:"When somebody decided about it last, or null."`
 	UpdatedBy     string              `json:"updated_by" doc:"Who did; empty if nobody has."`
+	HourlyFrom    *time.Time          `json:"hourly_from" doc:"When the first hour of hourly begins, or null if no letter is left."`
+	Hourly        []int64             `json:"hourly" doc:"Letters that failed last within each of 24 hours, up to the one that runs; at most 1,000 of each."`
 }
 
 // DeadLetterItem is a dead letter with what an operator asks first.
@@ -179,8 +181,9 @@ type DeadLetterItem struct {
 
 // DeadLetterQueue is what is lost unless somebody acts.
 type DeadLetterQueue struct {
-	Groups     []ErrorGroup     `json:"groups" doc:"Error groups, the last failed first. Only on the first page; at most 200."`
-	GroupsMore bool             `json:"groups_more" doc:"There are more groups than are listed."`
+	Groups       []ErrorGroup     `json:"groups" doc:"Error groups, the last failed first; at most 200. Only on the first page of letters, or with groups_cursor."`
+	GroupsMore   bool             `json:"groups_more" doc:"There are more groups than are listed."`
+	GroupsCursor *string          `json:"groups_next_cursor" doc:"The groups_cursor of the next groups, which come in the order of type, reason and class; null if there are none."`
 	Items      []DeadLetterItem `json:"items"`
 	NextCursor *string          `json:"next_cursor"`
 }

@@ -27,7 +27,7 @@ func mustBury(t *testing.T, s *store.Store, class string, ids ...string) {
 
 func mustGroups(t *testing.T, s *store.Store) string {
 	t.Helper()
-	groups, _, err := s.ErrorGroups(t.Context(), store.GroupFilter{})
+	groups, _, err := s.ErrorGroups(t.Context(), store.GroupFilter{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +129,8 @@ VALUES ($1, $2, 'price.created', '{}', $3, $4, $4, NULL)`
 		mustExec(t, s, insert, quotekit.NewID(), "evt_1", "NO_LUCK", at)
 		letter := quotekit.NewID()
 		mustExec(t, s, insert, letter, "evt_2", long, at.Add(time.Second))
-		groups, more, err := s.ErrorGroups(t.Context(), store.GroupFilter{})
-		if err != nil || more || len(groups) != 2 || groups[0].FailureReason != long[:300] || groups[1].FailureReason != "NO_LUCK" ||
+		groups, more, err := s.ErrorGroups(t.Context(), store.GroupFilter{}, "")
+		if err != nil || more != "" || len(groups) != 2 || groups[0].FailureReason != long[:300] || groups[1].FailureReason != "NO_LUCK" ||
 			groups[1].State != quotekit.GroupOpen || !groups[1].FirstFailedAt.Equal(at) {
 			t.Fatalf("got %+v, %v, %v", groups, more, err)
 		}
@@ -186,6 +186,74 @@ func TestErrorGroups_AreResolvedByWhoeverComesLast(t *testing.T) {
 			if err != nil || g.State != quotekit.GroupResolved || g.ResolvedAt == nil {
 				t.Fatalf("round %d: got %+v, %v", round, g, err)
 			}
+		}
+	})
+}
+
+// TestErrorGroups_MoreThanAPage: they come in pages that have every group once, also
+// those that a filter selects.
+func TestErrorGroups_MoreThanAPage(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, s *store.Store) {
+		const groups = 2*store.MaxGroups + 7
+		for i := range groups {
+			class := fmt.Sprintf("class_%03d", i)
+			mustBury(t, s, class, "evt_"+class)
+		}
+		for name, test := range map[string]struct {
+			filter store.GroupFilter
+			pages  []int
+		}{
+			"all":           {store.GroupFilter{}, []int{store.MaxGroups, store.MaxGroups, 7}},
+			"of a type":     {store.GroupFilter{EventType: "price.created"}, []int{store.MaxGroups, store.MaxGroups, 7}},
+			"one of a page": {store.GroupFilter{ErrorClass: "class_301"}, []int{1}},
+			"none":          {store.GroupFilter{ErrorClass: "class_x"}, []int{0}},
+		} {
+			seen := map[string]bool{}
+			cursor := ""
+			for i, want := range test.pages {
+				page, next, err := s.ErrorGroups(t.Context(), test.filter, cursor)
+				if err != nil || len(page) != want || (next == "") != (i == len(test.pages)-1) {
+					t.Fatalf("%s, page %d: got %d groups, next %q, %v", name, i, len(page), next, err)
+				}
+				for _, g := range page {
+					if seen[g.ID] {
+						t.Errorf("%s: %s comes twice", name, g.ErrorClass)
+					}
+					seen[g.ID] = true
+				}
+				cursor = next
+			}
+		}
+		if _, _, err := s.ErrorGroups(t.Context(), store.GroupFilter{}, "x"); quotekit.CodeOf(err) != quotekit.EInvalid {
+			t.Errorf("got %v for a cursor of nobody", err)
+		}
+	})
+}
+
+// TestErrorGroups_ByHour counts the letters that are not resolved by the hour they
+// failed last in.
+func TestErrorGroups_ByHour(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	onBothAt(t, func() time.Time { return now }, func(t *testing.T, s *store.Store) {
+		begin := now
+		defer func() { now = begin }()
+		hour := now.Truncate(time.Hour)
+		for i, at := range []time.Time{
+			hour.Add(-24 * time.Hour), // too old
+			hour.Add(-23 * time.Hour),
+			hour.Add(-time.Microsecond),
+			hour, hour.Add(time.Minute),
+		} {
+			now = at
+			mustBury(t, s, "class", fmt.Sprintf("evt_%d", i))
+		}
+		groups, _, err := s.ErrorGroups(t.Context(), store.GroupFilter{}, "")
+		if err != nil || len(groups) != 1 {
+			t.Fatalf("got %+v, %v", groups, err)
+		}
+		want := [store.Hours]int64{0: 1, 22: 1, 23: 2}
+		if g := groups[0]; g.Letters != 5 || g.Hourly != want || !g.HourlyFrom.Equal(hour.Add(-23*time.Hour)) {
+			t.Errorf("got %d letters, %v from %v", g.Letters, g.Hourly, g.HourlyFrom)
 		}
 	})
 }

@@ -67,7 +67,7 @@ func TestExplain_Lists(t *testing.T) {
 		{"dead letters with a class", dead(store.DeadLetterFilter{Resolved: &no, ErrorClass: "rare"}), with(letters + "webhook_dead_letter_queue_error_class_idx")},
 		{"dead letters of a group", dead(store.DeadLetterFilter{Resolved: &no, GroupID: group}), with(byGroup, open)},
 		{"error groups", func(ctx context.Context, s *store.Store) error {
-			_, _, err := s.ErrorGroups(ctx, store.GroupFilter{})
+			_, _, err := s.ErrorGroups(ctx, store.GroupFilter{}, "")
 			return err
 		}, with(byGroup)},
 		{"resolved groups", func(ctx context.Context, s *store.Store) error {

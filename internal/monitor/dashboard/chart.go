@@ -156,6 +156,48 @@ func (c *Chart) lines(series []Series, values [][]*float64, words func(any) stri
 	}
 }
 
+// Spark is a picture of counts at equal distances, small enough for a cell of a
+// table, and said in words.
+type Spark struct {
+	Words         string
+	Width, Height int
+	Base          string // where zero is
+	Bars          []Bar
+}
+
+const (
+	sparkWidth  = 96
+	sparkHeight = 20
+)
+
+// spark draws counts of the hours that begin at from; nil if there are none.
+func spark(hourly []int64, from *time.Time) *Spark {
+	if len(hourly) == 0 || from == nil {
+		return nil
+	}
+	var sum, most int64
+	peak := 0
+	for i, n := range hourly {
+		if sum += n; n > most {
+			most, peak = n, i
+		}
+	}
+	s := &Spark{Width: sparkWidth, Height: sparkHeight, Base: coord(sparkHeight - 0.5), Words: "none failed"}
+	if sum == 0 {
+		return s
+	}
+	at := from.Add(time.Duration(peak) * time.Hour)
+	s.Words = count(sum) + " failed; most of them, " + count(most) + ", in the hour from " + stamp(at)
+	step := float64(sparkWidth) / float64(len(hourly))
+	for i, n := range hourly {
+		if n > 0 { // what is there can be seen
+			h := max(float64(n)/float64(most)*(sparkHeight-1), 1.5)
+			s.Bars = append(s.Bars, Bar{X: coord(float64(i)*step + 0.5), Y: coord(sparkHeight - 1 - h), W: coord(step - 1), H: coord(h)})
+		}
+	}
+	return s
+}
+
 func (c *Chart) spot(i int, step float64, words []string) {
 	c.Spots = append(c.Spots, Bar{
 		X: coord(float64(i) * step), Y: "0", W: coord(step), H: strconv.Itoa(chartHeight),

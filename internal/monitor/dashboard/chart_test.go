@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,5 +99,23 @@ func TestWords(t *testing.T) {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestSpark(t *testing.T) {
+	from := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	if s := spark([]int64{}, nil); s != nil {
+		t.Errorf("got %+v of nothing", s)
+	}
+	if s := spark([]int64{0, 0}, &from); s.Words != "none failed" || len(s.Bars) != 0 {
+		t.Errorf("got %+v of zeros", s)
+	}
+	s := spark([]int64{0, 1, 1000, 0}, &from)
+	if want := "1,001 failed; most of them, 1,000, in the hour from " + stamp(from.Add(2*time.Hour)); s.Words != want {
+		t.Errorf("got %q, want %q", s.Words, want)
+	}
+	want := []Bar{{X: "24.5", Y: "17.5", W: "23", H: "1.5"}, {X: "48.5", Y: "0", W: "23", H: "19"}}
+	if !slices.Equal(s.Bars, want) {
+		t.Errorf("got %+v, want %+v", s.Bars, want)
 	}
 }

@@ -25,6 +25,7 @@ var functions = template.FuncMap{
 	"dict":     dict,
 	"json":     jsonText,
 	"short":    short,
+	"spark":    spark,
 	"plural":   plural,
 	"duration": duration,
 	"stamp":    stamp,

@@ -24,6 +24,8 @@ type lettersView struct {
 	// Types and Reasons are offered by the filters.
 	Types, Reasons []string
 	Older, Newest  string
+	// MoreGroups and FirstGroups are the URLs of other pages of groups.
+	MoreGroups, FirstGroups string
 	// CanAct is whether the rows can be acted upon: those that are resolved cannot.
 	CanAct bool
 }
@@ -64,9 +66,17 @@ func (d *Dashboard) letters(r *http.Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	moreGroups, firstGroups := "", ""
+	if queue.GroupsCursor != nil {
+		moreGroups = with(r.URL, "groups_cursor", *queue.GroupsCursor, "cursor", "")
+	}
+	if asked.GroupsCursor != "" {
+		firstGroups = with(r.URL, "groups_cursor", "", "cursor", "")
+	}
 	v := lettersView{
 		DeadLetterQueue: queue, filters: filtersOf(r, letterFilters...), Asked: &asked, State: state, Reasons: failureReasons,
 		Older: older(r, queue.NextCursor), Newest: newest(r), CanAct: state == "open",
+		MoreGroups: moreGroups, FirstGroups: firstGroups,
 	}
 	for _, g := range queue.Groups {
 		v.Types = append(v.Types, g.EventType)
@@ -79,6 +89,7 @@ func (d *Dashboard) letters(r *http.Request) (Answer, error) {
 // letterQuery reads which dead letters the parameters ask for.
 func letterQuery(q url.Values) (monitor.LetterQuery, error) {
 	asked := monitor.LetterQuery{EventType: q.Get("event_type"), Reason: q.Get("reason"), ErrorClass: q.Get("error_class")}
+	asked.GroupsCursor = q.Get("groups_cursor")
 	if q.Get("resolved") != "all" {
 		resolved := q.Get("resolved") == "true"
 		asked.Resolved = &resolved
@@ -125,6 +136,7 @@ func apiQuery(asked monitor.LetterQuery, cursor string) string {
 	q := url.Values{}
 	for name, v := range map[string]string{
 		"event_type": asked.EventType, "reason": asked.Reason, "error_class": asked.ErrorClass, "group_id": asked.GroupID, "cursor": cursor,
+		"groups_cursor": asked.GroupsCursor,
 	} {
 		if v != "" {
 			q.Set(name, v)
