@@ -184,8 +184,8 @@ type DeadLetterQueue struct {
 	Groups       []ErrorGroup     `json:"groups" doc:"Error groups, the last failed first; at most 200. Only on the first page of letters, or with groups_cursor."`
 	GroupsMore   bool             `json:"groups_more" doc:"There are more groups than are listed."`
 	GroupsCursor *string          `json:"groups_next_cursor" doc:"The groups_cursor of the next groups, which come in the order of type, reason and class; null if there are none."`
-	Items      []DeadLetterItem `json:"items"`
-	NextCursor *string          `json:"next_cursor"`
+	Items        []DeadLetterItem `json:"items"`
+	NextCursor   *string          `json:"next_cursor"`
 }
 
 // AuditTrail is who did what.
