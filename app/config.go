@@ -191,6 +191,11 @@ func (c Config) contradictions(wrong map[string]bool) []string {
 	return problems
 }
 
+// hasAlertChannel reports whether anybody is told of an alert.
+func (c Config) hasAlertChannel() bool {
+	return c.AlertWebhookURL != "" || c.AlertSlackURL != "" || c.AlertEmail != "" || c.AlertmanagerURL != ""
+}
+
 // alertChannels are where alerts go.
 func (c Config) alertChannels() alert.Channels {
 	return alert.Channels{

@@ -35,7 +35,6 @@ func (c Config) setup() []dashboard.Check {
 		}
 		return ""
 	}
-	channels := c.AlertWebhookURL != "" || c.AlertSlackURL != "" || c.AlertEmail != "" || c.AlertmanagerURL != ""
 	return []dashboard.Check{
 		{
 			Name: "Signing secret of the endpoint", Variable: "STRIPE_WEBHOOK_SECRET", Value: value("STRIPE_WEBHOOK_SECRET"), OK: len(c.WebhookSecrets) > 0,
@@ -50,7 +49,7 @@ func (c Config) setup() []dashboard.Check {
 			Fix: "Without it, or SUPABASE_JWT_SECRET, nobody can submit bulk operations.",
 		},
 		{
-			Name: "Where alerts go", Variable: "QUOTEKIT_ALERT_SLACK_URL", Value: value("QUOTEKIT_ALERT_SLACK_URL"), OK: channels,
+			Name: "Where alerts go", Variable: "QUOTEKIT_ALERT_SLACK_URL", Value: value("QUOTEKIT_ALERT_SLACK_URL"), OK: c.hasAlertChannel(),
 			Fix: "Without a channel alerts are only shown here. QUOTEKIT_ALERT_WEBHOOK_URL and QUOTEKIT_ALERT_EMAIL are others.",
 		},
 	}

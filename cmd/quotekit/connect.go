@@ -17,6 +17,7 @@ import (
 	"github.com/quotekit/quotekit/app"
 	"github.com/quotekit/quotekit/handlers"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/store"
 )
 
 // serviceFlags say which service a command talks to.
@@ -75,7 +76,7 @@ func (p *program) find(ctx context.Context, c *cli.Command, cfg app.Config) (fou
 	if listening(ctx, cfg.Addr) {
 		return found{base: baseURL(cfg.Addr)}, nil
 	}
-	if path := strings.TrimPrefix(cfg.DatabaseURL, "sqlite:"); missing(path) {
+	if path := strings.TrimPrefix(cfg.DatabaseURL, "sqlite:"); !store.Exists(path) {
 		return found{}, failf(exitConfig, "quotekit dev, or quotekit serve",
 			"nobody serves %s, and there is no database %s", cfg.Addr, path)
 	}
@@ -171,10 +172,4 @@ func listening(ctx context.Context, addr string) bool {
 	}
 	_ = conn.Close()
 	return true
-}
-
-func missing(path string) bool {
-	path, _, _ = strings.Cut(path, "?")
-	_, err := os.Stat(path)
-	return errors.Is(err, os.ErrNotExist)
 }

@@ -59,7 +59,7 @@ func (p *program) migrateStatus(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	if path, ok := strings.CutPrefix(cfg.DatabaseURL, "sqlite:"); ok && missing(path) {
+	if path, ok := strings.CutPrefix(cfg.DatabaseURL, "sqlite:"); ok && !store.Exists(path) {
 		return failf(exitConfig, "quotekit migrate up", "there is no database %s", path)
 	}
 	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, Schema: cfg.Schema, Now: p.now})

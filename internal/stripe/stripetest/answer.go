@@ -15,7 +15,7 @@ import (
 var kinds = map[string]string{
 	"customers": "customer", "products": "product", "prices": "price", "subscriptions": "subscription",
 	"invoices": "invoice", "payment_methods": "payment_method", "sessions": "checkout.session",
-	"setup_intents": "setup_intent",
+	"setup_intents": "setup_intent", "webhook_endpoints": "webhook_endpoint",
 }
 
 // answer answers a request that may be made.
