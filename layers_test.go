@@ -19,9 +19,9 @@ const module = "github.com/quotekit/quotekit"
 // floors has every package of the module: each may import what stands on the
 // floors below it, and nothing of its own floor. To add a package, add it here.
 var floors = [][]string{
-	{"."}, // the nouns and contracts
+	{".", "docs"}, // the nouns and contracts, and the manual
 	{ // the tools
-		"internal/fold", "internal/histogram", "internal/jobs", "internal/rest", "internal/sample", "internal/store",
+		"internal/fold", "internal/histogram", "internal/jobs", "internal/manual", "internal/rest", "internal/sample", "internal/store",
 		"internal/store/storetest", "internal/stripe", "internal/stripe/stripetest", "internal/task",
 	},
 	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
@@ -58,6 +58,7 @@ var reserved = []struct {
 	{"github.com/riverqueue/river/", []string{"internal/jobs"}, "River's drivers and migrations"},
 	{"github.com/riverqueue/river", []string{"app", "internal/alert", "internal/batch", "internal/jobs", "internal/reconcile", "internal/retention", "internal/task", "internal/webhook"}, "who works jobs or wires them"},
 	{"github.com/wneessen/go-mail", []string{"internal/alert"}, "only alerts are sent as mail"},
+	{"github.com/yuin/goldmark", []string{"internal/manual"}, "only the manual is written in Markdown"},
 	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},
 	{"os/signal", []string{"cmd/quotekit"}, "only the command knows the process"},
 	{"flag", nil, "flags are the command's, and its library reads them"},

@@ -86,6 +86,7 @@ var everywhere = []string{
 
 // undescribed are the URLs that the document leaves out, and why.
 var undescribed = map[string]string{
+	"GET /docs": "pages for people", "GET /docs/": "pages for people",
 	"GET /{$}":               "a page for people",
 	"GET /static/":           "the files of the pages",
 	"/dashboard":             "pages for people",

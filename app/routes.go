@@ -6,6 +6,7 @@ import (
 	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/application"
 	"github.com/quotekit/quotekit/internal/batch"
+	"github.com/quotekit/quotekit/internal/manual"
 	"github.com/quotekit/quotekit/internal/monitor"
 	"github.com/quotekit/quotekit/internal/monitor/dashboard"
 	"github.com/quotekit/quotekit/internal/reconcile"
@@ -126,6 +127,12 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	}
 	mux.Handle("GET /{$}", home)
 	mux.Handle("GET /static/", monitor.Static())
+	pages, err := manual.New(a.options.Version, r.Document)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET /docs", pages)
+	mux.Handle("GET /docs/", pages)
 	if a.dashboard, err = dashboard.New(a.dashboardConfig(reads)); err != nil {
 		return nil, err
 	}
