@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/store"
 )
 
 // Config says what is measured, and on what.
@@ -111,6 +113,14 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		return nil, err
 	}
 	report.Notes = notes(report.Database)
+	if report.Database.Engine != store.Postgres.String() {
+		c.Scenarios = slices.DeleteFunc(slices.Clone(c.Scenarios), func(s Scenario) bool {
+			if s.onPostgres {
+				report.Notes = append(report.Notes, s.Name+" needs Postgres: a SQLite file belongs to one process")
+			}
+			return s.onPostgres
+		})
+	}
 	measured := make([][]Measured, len(c.Scenarios))
 	failures := make([]error, len(c.Scenarios))
 	for n := range c.Runs {

@@ -80,7 +80,8 @@ func (m *Mix) next() (sample.Event, error) {
 	}
 	e := m.open[i][0]
 	m.open[i] = m.open[i][1:]
-	return e, nil
+	// The story is told as one of the past; its events arrive now, and their ids say so.
+	return m.maker.WithNewID(e)
 }
 
 // single makes an event about objects of its own.

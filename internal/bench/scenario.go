@@ -12,7 +12,9 @@ type Scenario struct {
 	Name, Summary string
 	// compared says that the figures are set against the floors of the same run.
 	compared bool
-	measure  measureFunc
+	// onPostgres says that SQLite cannot do it.
+	onPostgres bool
+	measure    measureFunc
 }
 
 // floorsName is the scenario that others are compared with.
@@ -51,6 +53,17 @@ func Scenarios() []Scenario {
 	list = append(list,
 		Scenario{Name: "duplicates", Summary: "every event four times, shuffled: effects once", measure: measureDuplicates},
 		Scenario{Name: "lane", Summary: "5,000 events of deferred routes: how fast workers settle what was kept", measure: measureLane},
+	)
+	for _, processes := range []int{1, 2, 4} {
+		list = append(list, Scenario{
+			Name:    fmt.Sprintf("processes-%d", processes),
+			Summary: fmt.Sprintf("closed loop, connections: 64, spread over so many processes on one Postgres: %d", processes),
+			measure: together(processes), onPostgres: true,
+		})
+	}
+	list = append(list,
+		Scenario{Name: "cost", Summary: "what an event leaves behind: rows, bytes stored, bytes written", measure: measureCost},
+		Scenario{Name: "full", Summary: "closed loop, connections: 64, on tables with a history of 30 days", measure: measureFull},
 	)
 	for _, o := range batchOperations() {
 		items := "1,000 items"

@@ -24,7 +24,8 @@ func TestRun_EveryScenario(t *testing.T) {
 		if after := c.snapshot(t); !slices.Equal(after, before) {
 			t.Errorf("the configured database has changed: got\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 		}
-		for i, s := range Scenarios() {
+		want := slices.DeleteFunc(Scenarios(), func(s Scenario) bool { return s.onPostgres && c.engine == "sqlite" })
+		for i, s := range want {
 			if i >= len(report.Results) || report.Results[i].Name != s.Name {
 				t.Fatalf("the report lacks %s", s.Name)
 			}
@@ -54,6 +55,9 @@ var wantFigures = map[string][]string{
 	"steady-":    {"events_per_second", "p50_ms", "p99_ms", "p999_ms", "max_ms", "peak_memory_mib"},
 	"burst-":     {"settled_seconds", "events_per_second", "priority1_median_finish_ms", "priority5_median_finish_ms", "priority1_p50_ms"},
 	"duplicates": {"deliveries_per_second", "events_per_second", "p50_ms", "p99_ms"},
+	"processes-": {"events_per_second", "cpu_us_per_event"},
+	"cost":       {"payload_bytes_per_event", "stored_bytes_per_event", "event_rows_per_event", "audit_rows_per_event", "object_rows_per_event"},
+	"full":       {"stored_events", "events_per_second", "p50_ms", "p99_ms"},
 	"lane":       {"events_per_second", "kept_per_second", "settled_seconds"},
 	"batch-":     {"batch_ms", "floor_ms", "ratio", "items_per_second"},
 	"reads":      {"stored_events", "fill_seconds"},

@@ -3,12 +3,12 @@ package sample
 import "strings"
 
 func (s *story) subscribe() {
-	id := s.id("sub_1", 23)
+	id := s.newID("sub_1")
 	s.subscription = s.object("subscription", values{
 		"id": text(id), "cancel_at": null, "cancel_at_period_end": "false", "canceled_at": null,
 		"created": number(s.at), "currency": text("usd"), "customer": s.customer.id(), "default_payment_method": null,
 		"ended_at": null, "latest_invoice": null, "metadata": s.userMetadata(), "status": text("incomplete"),
-		"quantity": "1", "cancellation_reason": null, "item": text(s.id("si_", 14)),
+		"quantity": "1", "cancellation_reason": null, "item": text(s.newID("si_")),
 		"items_url": text("/v1/subscription_items?subscription=" + id),
 	})
 	s.setItem(s.pro, s.at, s.at+month)
@@ -22,17 +22,17 @@ func (s *story) draw(reason string) {
 	if strings.Contains(sub["price"], s.basic.id()) {
 		price = s.basic
 	}
-	id, amount := s.id("in_1", 23), price.now["unit_amount"]
+	id, amount := s.newID("in_1"), price.now["unit_amount"]
 	s.invoice = s.object("invoice", values{
 		"id": text(id), "amount_due": amount, "amount_paid": "0", "amount_remaining": amount, "attempt_count": "0",
 		"auto_advance": "true", "billing_reason": text(reason), "created": number(s.at), "currency": text("usd"),
 		"customer": s.customer.id(), "email": s.customer.now["email"], "name": s.customer.now["name"],
 		"finalized_at": number(s.at), "hosted_invoice_url": text("https://invoice.stripe.com/i/acct_sample/" + id),
-		"line": text(s.id("il_1", 23)), "total": amount, "description": text("1 × QuoteKit (per month)"),
+		"line": text(s.newID("il_1")), "total": amount, "description": text("1 × QuoteKit (per month)"),
 		"subscription_metadata": sub["metadata"], "subscription": sub["id"], "item": sub["item"],
 		"period_start": sub["period_start"], "period_end": sub["period_end"], "price": price.id(), "product": s.product.id(),
 		"unit_amount_decimal": price.now["unit_amount_decimal"], "quantity": "1", "lines_url": text("/v1/invoices/" + id + "/lines"),
-		"next_payment_attempt": null, "number": text(strings.ToUpper(s.id("", 8)) + "-0001"),
+		"next_payment_attempt": null, "number": text(strings.ToUpper(s.random(8)) + "-0001"),
 		"window_start": number(s.at - month), "status": text("open"), "marked_uncollectible_at": null, "paid_at": null, "voided_at": null,
 	})
 	s.subscription.set("latest_invoice", text(id))
@@ -95,7 +95,7 @@ func (s *story) checkOut() {
 
 func (s *story) session(opened int64, paymentStatus string) *object {
 	return s.object("checkout_session", values{
-		"id": text(s.id("cs_test_a1", 56)), "amount_total": s.invoice.now["total"], "client_reference_id": text(s.userID),
+		"id": text("cs_test_a1" + s.random(56)), "amount_total": s.invoice.now["total"], "client_reference_id": text(s.userID),
 		"created": number(opened), "currency": text("usd"), "customer": s.customer.id(), "email": s.customer.now["email"],
 		"name": s.customer.now["name"], "expires_at": number(opened + day), "invoice": s.invoice.id(),
 		"metadata": s.userMetadata(), "payment_status": text(paymentStatus), "subscription": s.subscription.id(),
@@ -106,13 +106,13 @@ func (s *story) session(opened int64, paymentStatus string) *object {
 // old card goes.
 func (s *story) changeCard() {
 	old := s.card
-	intent := s.id("seti_1", 23)
+	intent := s.newID("seti_1")
 	begun := s.at
 	s.pass(30)
 	s.card = s.newCard("mastercard", "4444")
 	s.emit("setup_intent.succeeded", s.object("setup_intent", values{
 		"id": text(intent), "client_secret": text(intent + "_secret_sample"), "created": number(begun),
-		"customer": s.customer.id(), "latest_attempt": text(s.id("setatt_1", 23)), "payment_method": s.card.id(),
+		"customer": s.customer.id(), "latest_attempt": text(s.newID("setatt_1")), "payment_method": s.card.id(),
 		"metadata": `{"customer_id":` + s.customer.id() + `,"subscription_id":` + s.subscription.id() + `,"user_id":` + text(s.userID) + `}`,
 	}))
 	s.pass(1)

@@ -29,6 +29,8 @@ type Maker struct {
 	rand      *rand.Rand
 	now       func() time.Time
 	templates map[string]*template
+	// account is the part of ids that says whose they are.
+	account string
 	// stories counts the stories told, so that they differ in turn.
 	stories int
 }
@@ -36,7 +38,9 @@ type Maker struct {
 // New returns a maker whose ids and choices come from src and whose events end
 // at the time that now tells.
 func New(src rand.Source, now func() time.Time) *Maker {
-	return &Maker{rand: rand.New(src), now: now, templates: loadTemplates()}
+	m := &Maker{rand: rand.New(src), now: now, templates: loadTemplates()}
+	m.account = m.random(10)
+	return m
 }
 
 // Types lists the event types that [Maker.Event] can make, sorted.
@@ -99,16 +103,55 @@ func Set(body []byte, path, value string) ([]byte, error) {
 }
 
 // NewEventID makes an event id that no other event has.
-func (m *Maker) NewEventID() string { return m.id("evt_1", 23) }
+func (m *Maker) NewEventID() string { return m.id("evt_1", m.now().Unix()) }
+
+// WithNewID gives an event another id, as of one that happens now.
+func (m *Maker) WithNewID(e Event) (Event, error) {
+	e.ID = m.NewEventID()
+	var err error
+	e.Body, err = Set(e.Body, "id", e.ID)
+	return e, err
+}
 
 // Shuffle puts events in a random order.
 func (m *Maker) Shuffle(n int, swap func(i, j int)) { m.rand.Shuffle(n, swap) }
 
-func (m *Maker) id(prefix string, n int) string {
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+// idEpoch is when the time in Stripe's ids begins, in Unix seconds.
+const idEpoch = 1342389380
+
+// id makes an id as Stripe does, of an object that was made at a time: evt_1, in_1 and
+// so on have the second, whose they are, and something random; older kinds like cus_
+// the minute and something random. Indexes feel the difference to ids that are random
+// altogether.
+//
+// Stripe does not document it, and nothing but the look of samples depends on it. It was
+// read off the examples of its API reference, whose ids and times agree to the second or
+// two (evt_1NG8Du2eZvKYlo2CUI79vXWy of 1686089970, evt_1MqqbKLt4dXK03v5qaIbiNCC of
+// 1680064028, evt_1CiPtv2eZvKYlo2CcUZsDcO6 of 1530291411) and to the minute (cus_NffrFeUfNV2Hib of
+// 1680893993, cus_FzVfjbZ7ehFJ4a of 1571071402).
+func (m *Maker) id(prefix string, at int64) string {
+	if strings.HasSuffix(prefix, "_1") {
+		return prefix + base62(at-idEpoch, 5) + m.account + m.random(8)
+	}
+	return prefix + base62((at-idEpoch)/60, 4) + m.random(10)
+}
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// base62 writes n with so many digits, the last ones if it has more.
+func base62(n int64, digits int) string {
+	b := make([]byte, digits)
+	for i := digits - 1; i >= 0; i-- {
+		b[i] = alphabet[max(n, 0)%62]
+		n /= 62
+	}
+	return string(b)
+}
+
+// random is n letters and digits.
+func (m *Maker) random(n int) string {
 	var b strings.Builder
-	b.Grow(len(prefix) + n)
-	b.WriteString(prefix)
+	b.Grow(n)
 	for bits, left := uint64(0), 0; n > 0; n-- {
 		if left == 0 {
 			bits, left = m.rand.Uint64(), 10

@@ -41,6 +41,9 @@ func (m *Maker) story(userID string, p plot, start int64) *story {
 	return &story{Maker: m, plot: p, userID: userID, at: start}
 }
 
+// newID makes the id of something that is made now.
+func (s *story) newID(prefix string) string { return s.Maker.id(prefix, s.at) }
+
 // pass lets time pass. In a hurried story, seconds do not count: what a person
 // or Stripe does at one go shares a second.
 func (s *story) pass(seconds int64) {
@@ -68,10 +71,10 @@ func (s *story) emit(eventType string, o *object) {
 			}
 			data = `{"object":` + string(after) + `,"previous_attributes":` + string(previous) + `}`
 		}
-		e := Event{ID: s.NewEventID(), Type: eventType, Created: s.at, ObjectID: strings.Trim(o.id(), `"`)}
+		e := Event{ID: s.newID("evt_1"), Type: eventType, Created: s.at, ObjectID: strings.Trim(o.id(), `"`)}
 		e.Body = s.templates["event"].render(values{
 			"id": text(e.ID), "created": number(s.at), "data": data,
-			"request": text(s.id("req_", 14)), "type": text(eventType),
+			"request": text("req_" + s.random(14)), "type": text(eventType),
 		})
 		s.events = append(s.events, e)
 	}
@@ -87,7 +90,7 @@ func (s *story) userMetadata() string {
 func (s *story) offer() {
 	created := number(s.at)
 	s.product = s.object("product", values{
-		"id": text(s.id("prod_", 14)), "active": "true", "name": text("QuoteKit"), "description": text("Quotes and invoices"),
+		"id": text(s.newID("prod_")), "active": "true", "name": text("QuoteKit"), "description": text("Quotes and invoices"),
 		"default_price": null, "metadata": `{"plan":"quotekit"}`, "created": created, "updated": created,
 		"image": text("https://files.example.com/quotekit.png"),
 	})
@@ -103,7 +106,7 @@ func (s *story) offer() {
 func (s *story) price(nickname string, amount int64) *object {
 	s.pass(1)
 	p := s.object("price", values{
-		"id": text(s.id("price_1", 23)), "active": "true", "created": number(s.at), "currency": text("usd"),
+		"id": text(s.newID("price_1")), "active": "true", "created": number(s.at), "currency": text("usd"),
 		"lookup_key": null, "nickname": text(nickname), "product": s.product.id(), "interval": text("month"),
 		"unit_amount": number(amount), "unit_amount_decimal": text(strconv.FormatInt(amount, 10)),
 	})
@@ -118,9 +121,9 @@ func (s *story) signUp() {
 		metadata = "{}"
 	}
 	s.customer = s.object("customer", values{
-		"id": text(s.id("cus_", 14)), "created": number(s.at), "currency": null, "email": text(email), "name": text(name),
+		"id": text(s.newID("cus_")), "created": number(s.at), "currency": null, "email": text(email), "name": text(name),
 		"metadata": metadata, "default_payment_method": null, "delinquent": "false",
-		"invoice_prefix": text(strings.ToUpper(s.id("", 8))), "next_invoice_sequence": "1",
+		"invoice_prefix": text(strings.ToUpper(s.random(8))), "next_invoice_sequence": "1",
 	})
 	s.emit("customer.created", s.customer)
 }
@@ -129,16 +132,16 @@ func (s *story) person() (name, email string) {
 	first := []string{"Ada", "Björn", "Chiara", "Dana", "Émile", "Fatou", "Grace", "Hiro"}
 	last := []string{"Example", "Muster", "Ejemplo", "Sample", "Esempio", "Modèle"}
 	f, l := first[s.rand.IntN(len(first))], last[s.rand.IntN(len(last))]
-	return f + " " + l, "user-" + strings.ToLower(s.id("", 8)) + "@example.com"
+	return f + " " + l, "user-" + strings.ToLower(s.random(8)) + "@example.com"
 }
 
 // newCard is a payment method of the customer.
 func (s *story) newCard(brand, last4 string) *object {
 	pm := s.object("payment_method", values{
-		"id": text(s.id("pm_1", 23)), "created": number(s.at), "customer": s.customer.id(),
+		"id": text(s.newID("pm_1")), "created": number(s.at), "customer": s.customer.id(),
 		"email": s.customer.now["email"], "name": s.customer.now["name"], "brand": text(brand),
 		"exp_month": number(1 + s.rand.Int64N(12)), "exp_year": number(2030 + s.rand.Int64N(6)),
-		"fingerprint": text(s.id("", 16)), "last4": text(last4),
+		"fingerprint": text(s.random(16)), "last4": text(last4),
 	})
 	s.emit("payment_method.attached", pm)
 	return pm
