@@ -69,6 +69,8 @@ func (t *teller) deliveries() {
 			if a.RequestID != nil {
 				e.Detail = sentences(e.Detail, "Request "+*a.RequestID+".")
 			}
+		case store.AuditSent:
+			e.Stage, e.Title, e.Status = "dead_letter", "Put into the dead letter queue by another program", "failed"
 		case store.AuditAutoRetry:
 			e.Stage, e.Title = "retry_scheduled", "Taken up again by itself"
 		case store.AuditRefetched:

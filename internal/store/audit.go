@@ -21,6 +21,7 @@ const (
 	AuditRetry            = "dead_letter.retry"
 	AuditResolve          = "dead_letter.resolve"
 	AuditAutoRetry        = "dead_letter.auto_retry"
+	AuditSent             = "dead_letter.sent" // by the SQL function send_to_dead_letter_queue
 	AuditRefetched        = "event.refetched"
 	AuditImported         = "event.imported"
 	AuditTaskStart        = "task.start"
@@ -34,7 +35,7 @@ const (
 )
 
 // automatic are the actions that nobody decides about.
-var automatic = []string{AuditDelivered, AuditUserConflict, AuditAutoRetry, AuditRefetched, AuditImported}
+var automatic = []string{AuditDelivered, AuditUserConflict, AuditAutoRetry, AuditSent, AuditRefetched, AuditImported}
 
 // ownActor is who acts when the service does so by itself.
 const ownActor = "quotekit"

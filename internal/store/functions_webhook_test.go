@@ -197,3 +197,102 @@ func TestFunctions_GetWebhookPerformanceSummary(t *testing.T) {
 		}
 	}
 }
+
+// TestFunctions_SendToDeadLetterQueue_AsTheServiceDoes: the groups, their state and the
+// audit trail are as if the service had buried the same events.
+func TestFunctions_SendToDeadLetterQueue_AsTheServiceDoes(t *testing.T) {
+	s := storetest.Open(t, storetest.PostgresURL(t, storetest.Tables))
+	mustReceive(t, s, "a.b", quotekit.EventPending, "evt_pending")
+	long := strings.Repeat("ü", 200)
+	bury := func(eventType, reason string, ids ...string) {
+		var letters []store.DeadLetter
+		for _, id := range ids {
+			letters = append(letters, store.DeadLetter{EventID: id, EventType: eventType, Data: "{}", Reason: quotekit.FailureReason(reason)})
+		}
+		mustTx(t, s, func(tx *store.Tx) error { return tx.Bury(t.Context(), letters) })
+	}
+	send := func(eventType, reason, id string) {
+		t.Helper()
+		mustExec(t, s, `SELECT send_to_dead_letter_queue($1, $2, '{"id": "x"}', $3, p_error_message => 'it broke')`, id, eventType, reason)
+	}
+	const groups = `SELECT concat_ws(' ', id, group_key, event_type, failure_reason, error_class, state, resolved_at IS NOT NULL)
+		FROM webhook_error_groups ORDER BY id`
+	// Two types and reasons, of which one is longer than what a group has of it.
+	for _, of := range [][2]string{{"a.b", "THEIR_REASON"}, {long, "x|" + long}, {"a.b|c", "'; \\"}} {
+		bury(of[0], of[1], "evt_ours "+of[1])
+		ours := lines(t, s, groups)
+		mustExec(t, s, `DELETE FROM webhook_error_groups`)
+		send(of[0], of[1], "evt_theirs "+of[1])
+		if theirs := lines(t, s, groups); !slices.Equal(theirs, ours) || len(ours) != 1 {
+			t.Errorf("the function has made the groups %q, the service %q", theirs, ours)
+		}
+		g, err := s.ErrorGroup(t.Context(), store.GroupID(of[0], of[1], ""))
+		if err != nil || g.Letters != 2 || g.FirstFailedAt.IsZero() {
+			t.Errorf("the group is %+v, %v, want two letters", g, err)
+		}
+		mustExec(t, s, `DELETE FROM webhook_error_groups`)
+		mustExec(t, s, `DELETE FROM webhook_dead_letter_queue`)
+	}
+
+	// A letter that dies of something else leaves its group, which has no other.
+	states := func() string {
+		open, _, err := s.ErrorGroups(t.Context(), store.GroupFilter{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resolved, err := s.ResolvedGroups(t.Context(), store.GroupFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, g := range slices.Concat(open, resolved) {
+			all = append(all, fmt.Sprintf("%s %d %s %t", g.FailureReason, g.Letters, g.State, g.Regressed))
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", ")
+	}
+	send("a.b", "FIRST", "evt_pending")
+	send("a.b", "FIRST", "evt_unknown")
+	send("a.b", "SECOND", "evt_unknown")
+	if got, want := states(), "FIRST 1 open false, SECOND 1 open false"; got != want {
+		t.Errorf("after one has left: got %s, want %s", got, want)
+	}
+	send("a.b", "SECOND", "evt_pending")
+	if got, want := states(), "FIRST 0 resolved false, SECOND 2 open false"; got != want {
+		t.Errorf("after both have left: got %s, want %s", got, want)
+	}
+	send("a.b", "FIRST", "evt_other")
+	if got, want := states(), "FIRST 1 open true, SECOND 2 open false"; got != want {
+		t.Errorf("after another has come: got %s, want %s", got, want)
+	}
+
+	trail, _, err := s.AuditTrail(t.Context(), store.AuditFilter{Action: store.AuditSent}, store.Page{Limit: 5})
+	if err != nil || len(trail) != 5 {
+		t.Fatalf("got %d lines, %v", len(trail), err)
+	}
+	line := trail[4]
+	if line.Actor != "send_to_dead_letter_queue" || *line.StripeEventID != "evt_pending" || *line.Target != quotekit.DeadLetterID("evt_pending") ||
+		string(line.Before) != `{"status": "pending"}` || line.ChainSequence != nil {
+		t.Errorf("the first line is %+v", line)
+	}
+	if got := string(line.After); got != `{"status": "dead", "failure_count": 1, "failure_reason": "FIRST"}` {
+		t.Errorf("after = %s", got)
+	}
+	if last := trail[0]; *last.StripeEventID != "evt_other" || last.Before != nil && string(last.Before) != "null" {
+		t.Errorf("the last line is %+v", last)
+	}
+	for i := 1; i < len(trail); i++ { // the ids are of the times, and in their order
+		if !trail[i].At.Before(trail[i-1].At) || trail[i].ID >= trail[i-1].ID {
+			t.Errorf("%s at %s comes before %s at %s", trail[i-1].ID, trail[i-1].At, trail[i].ID, trail[i].At)
+		}
+	}
+	after := line.At.Add(time.Microsecond)
+	of, _, err := s.AuditTrail(t.Context(), store.AuditFilter{Action: store.AuditSent, From: &line.At, To: &after}, store.Page{})
+	if err != nil || len(of) != 1 || of[0].ID != line.ID {
+		t.Errorf("in the microsecond of the first line: got %d lines, %v", len(of), err)
+	}
+	operators, _, err := s.AuditTrail(t.Context(), store.AuditFilter{OperatorsOnly: true}, store.Page{})
+	if err != nil || len(operators) != 0 {
+		t.Errorf("of operators: got %d lines, %v", len(operators), err)
+	}
+}

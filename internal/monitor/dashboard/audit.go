@@ -41,7 +41,7 @@ var auditActions = []string{
 	store.AuditReplay, store.AuditReveal, store.AuditRetry, store.AuditResolve, store.AuditTaskStart, store.AuditTaskCancel,
 	store.AuditTaskPause, store.AuditTaskResume, store.AuditTaskRate,
 	"error_group.acknowledge", "error_group.ignore", "error_group.reopen", store.AuditBatchCancel, store.AuditBatchRetry, store.AuditBatchUndo, "alert.acknowledge", "alert.silence", "alert.unsilence",
-	"alert.test", store.AuditLogin, store.AuditLogout, store.AuditAutoRetry, store.AuditRefetched, store.AuditImported,
+	"alert.test", store.AuditLogin, store.AuditLogout, store.AuditAutoRetry, store.AuditSent, store.AuditRefetched, store.AuditImported,
 	store.AuditUserConflict, store.AuditCut, store.AuditDelivered,
 }
 
