@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -21,48 +19,6 @@ func Chain(h http.Handler, middleware ...Middleware) http.Handler {
 		h = middleware[i](h)
 	}
 	return h
-}
-
-type requestIDKey struct{}
-
-// maxRequestID bounds the ids that callers may choose: they end up in logs and
-// in the audit trail.
-const maxRequestID = 64
-
-// RequestID gives every request an id, in the context and in X-Request-Id. The
-// caller's own id is kept if it is short and of harmless characters.
-func RequestID(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get("X-Request-Id")
-		if !usableRequestID(id) {
-			id = "req_" + rand.Text()
-		}
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(WithRequestID(r.Context(), id)))
-	})
-}
-
-// WithRequestID gives work an id that the log and the audit trail know it by.
-func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
-}
-
-// RequestIDFrom returns the id given by [RequestID], or "".
-func RequestIDFrom(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
-
-func usableRequestID(id string) bool {
-	if id == "" || len(id) > maxRequestID {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' {
-			return false
-		}
-	}
-	return true
 }
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +

@@ -118,6 +118,7 @@ func TestRequestID_KeepsHarmlessIDsOnly(t *testing.T) {
 		"req-1": true, "00-4bf92f3577b34da6a3ce929d0e0e4736-00": true,
 		"": false, "two words": false, "line\nbreak": false, "ümlaut": false, `"q"`: false,
 		strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
+		"req_of_the_proxy": true, "req_019b0c1d2e3f7a4b8c5d6e7f80919293": false, "req_0" + strings.Repeat("x", 31): false,
 	} {
 		var inside string
 		h := rest.RequestID(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = rest.RequestIDFrom(r.Context()) }))
@@ -129,6 +130,24 @@ func TestRequestID_KeepsHarmlessIDsOnly(t *testing.T) {
 
 		if got := rec.Header().Get("X-Request-Id"); got != inside || inside == "" || (inside == id) != kept {
 			t.Errorf("id %q: context has %q, header %q, kept want %v", id, inside, got, kept)
+		}
+	}
+}
+
+func TestRequestMade_IsWhenAnIDOfOursWasMade(t *testing.T) {
+	before := time.Now().Truncate(time.Millisecond)
+	rec := httptest.NewRecorder()
+	rest.RequestID(http.NotFoundHandler()).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
+	id := rec.Header().Get("X-Request-Id")
+	if at, ok := rest.RequestMade(id); !ok || at.Before(before) || at.After(time.Now()) {
+		t.Errorf("%s was made at %s, %t, want since %s", id, at, ok, before)
+	}
+	for _, other := range []string{
+		"", "req_1", "abc", strings.ToUpper(id), id + "0", "req_0" + strings.Repeat("x", 31), "req_019b0c1d2e3f4a4b8c5d6e7f80919293",
+		"0" + id[1:], "req-" + id[4:],
+	} {
+		if at, ok := rest.RequestMade(other); ok {
+			t.Errorf("%q was made at %s, want nothing of an id that is not ours", other, at)
 		}
 	}
 }
