@@ -56,14 +56,14 @@ func (a *API) GetDeadLetter() rest.Endpoint {
 	return rest.Endpoint{
 		ID: "getDeadLetter", Summary: "Show a dead letter with its event, masked", Tag: deadLettersTag,
 		Path:     []rest.Param{deadLetterID},
-		Answers:  rest.Answers{http.StatusOK: {JSON: store.DeadLetterRecord{}}},
+		Answers:  rest.Answers{http.StatusOK: {JSON: LetterView{}}},
 		Problems: []int{http.StatusNotFound},
 		Handler: rest.Handle(a.Logger, func(w http.ResponseWriter, r *http.Request) error {
-			letter, err := a.Store.DeadLetter(r.Context(), r.PathValue("id"))
+			letter, err := a.Reads.Letter(r.Context(), r.PathValue("id"))
 			if err != nil {
 				return err
 			}
-			rest.WriteJSON(w, r, http.StatusOK, maskLetter(letter))
+			rest.WriteJSON(w, r, http.StatusOK, letter)
 			return nil
 		}),
 	}

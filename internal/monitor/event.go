@@ -99,18 +99,22 @@ func showChanges(changes []stripe.FieldChange) []FieldChange {
 	return list
 }
 
-// rows are the rows of the mirror that are about an object, masked.
+// rows are the rows of the mirror that are about an object of an account, masked.
 func (r *Reads) rows(ctx context.Context, account, objectID string) ([]RowView, error) {
 	found, err := r.Store.ObjectRows(ctx, account, objectID)
+	return showRows(found), err
+}
+
+func showRows(rows []store.TableRow) []RowView {
 	list := []RowView{}
-	for _, row := range found {
-		v := RowView{Table: row.Table, Key: row.Key, Columns: make([]ColumnView, len(row.Columns))}
+	for _, row := range rows {
+		v := RowView{Table: row.Table, Key: row.Key, Account: row.Account, Columns: make([]ColumnView, len(row.Columns))}
 		for i, c := range row.Columns {
 			v.Columns[i] = ColumnView{c.Name, stripe.MaskMember(c.Name, c.Value)}
 		}
 		list = append(list, v)
 	}
-	return list, err
+	return list
 }
 
 func (r *Reads) subscriptionChanges(ctx context.Context, subscriptionID, eventID string) ([]SubscriptionChange, error) {

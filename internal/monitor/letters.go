@@ -49,6 +49,30 @@ func letterItem(l store.DeadLetterRecord, now time.Time) DeadLetterItem {
 	}
 }
 
+// Letter reads everything about a dead letter, by its own id or that of its event. It
+// fails with [quotekit.ENotFound].
+func (r *Reads) Letter(ctx context.Context, id string) (LetterView, error) {
+	letter, err := r.Store.DeadLetter(ctx, id)
+	if err != nil {
+		return LetterView{}, err
+	}
+	d := EventDetail{DeadLetter: &letter}
+	if letter.Status != "" {
+		if d.EventRecord, err = r.Store.Event(ctx, letter.StripeEventID); err != nil {
+			return LetterView{}, err
+		}
+	}
+	if d.AuditTrail, err = r.Store.EventAudit(ctx, letter.StripeEventID); err != nil {
+		return LetterView{}, err
+	}
+	if d.ProcessingLogs, err = r.Store.EventLogs(ctx, letter.StripeEventID); err != nil {
+		return LetterView{}, err
+	}
+	return LetterView{
+		DeadLetterItem: letterItem(maskLetter(letter), r.Now()), Handler: r.handler(letter.EventType), Timeline: timeline(d),
+	}, nil
+}
+
 // daysLeft is how many days Stripe can still return an event, the last one begun
 // counted whole.
 func daysLeft(created, now time.Time) int {

@@ -240,10 +240,11 @@ type AlertList struct {
 
 // Hit is what a search has found.
 type Hit struct {
-	Kind  string `json:"kind" doc:"event, object, dead_letter, error_group, batch_job, task, alert, audit_line, request or user."`
-	ID    string `json:"id"`
-	Title string `json:"title" doc:"What it is, in words."`
-	Path  string `json:"path" doc:"Its page, below /dashboard."`
+	Kind    string `json:"kind" doc:"event, object, dead_letter, error_group, batch_job, task, alert, audit_line, request or user."`
+	ID      string `json:"id"`
+	Account string `json:"account" doc:"The connected account that has the object; empty for one's own, and for what is no object."`
+	Title   string `json:"title" doc:"What it is, in words."`
+	Path    string `json:"path" doc:"Its page, below /dashboard."`
 }
 
 // TimelineEntry is a step of an event's life.

@@ -24,7 +24,8 @@ type Revealed struct {
 func (a *API) RevealEvent() rest.Endpoint {
 	return rest.Endpoint{
 		ID: "revealEvent", Summary: "Show the payload of an event unmasked", Tag: eventsTag,
-		Doc:      "It needs a reason. That somebody has looked is in the audit trail before the answer is there; the answer is kept nowhere.",
+		Doc: "An event that was never received here is shown as another program has put it into the dead letter queue. " +
+			"It needs a reason. That somebody has looked is in the audit trail before the answer is there; the answer is kept nowhere.",
 		Path:     []rest.Param{eventID},
 		Body:     &rest.Body{Type: RevealRequest{}},
 		Answers:  rest.Answers{http.StatusOK: {JSON: Revealed{}}},

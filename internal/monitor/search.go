@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/store"
 )
 
@@ -23,15 +24,23 @@ func (r *Reads) Search(ctx context.Context, text string) ([]Hit, error) {
 	if text == "" || len(text) > maxSearch || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 		return []Hit{}, nil
 	}
-	find := r.Store.FindName
+	find, asked := r.Store.FindName, text
 	if id, err := uuid.Parse(text); err == nil && len(text) == 36 {
 		find, text = r.Store.FindUUID, id.String()
 	} else if strings.Contains(text, "@") {
 		find = r.Store.FindEmail
 	}
 	found, err := find(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	made, _ := rest.RequestMade(asked)
+	requests, err := r.Store.FindRequest(ctx, asked, made)
+	if len(found) > 0 && len(requests) > 0 && found[0].ID == requests[0].ID {
+		requests = nil // a task, whose id is that of its requests
+	}
 	hits := []Hit{}
-	for _, f := range found {
+	for _, f := range append(found, requests...) {
 		hits = append(hits, hitOf(f))
 	}
 	return hits, err
@@ -40,16 +49,21 @@ func (r *Reads) Search(ctx context.Context, text string) ([]Hit, error) {
 // hitOf says what was found, and where it is shown. It quotes ids and names of
 // ours, never what a row says.
 func hitOf(f store.Found) Hit {
-	h := Hit{Kind: f.Kind, ID: f.ID}
+	h := Hit{Kind: f.Kind, ID: f.ID, Account: f.Account}
 	segment, query := url.PathEscape(f.ID), url.QueryEscape(f.ID)
 	switch f.Kind {
 	case "event":
 		h.Title, h.Path = "Event "+f.Is, "/dashboard/events/"+segment
 	case "object":
-		h.Title, h.Path = objectTitle(f.Is), "/dashboard/objects/"+segment
+		h.Title, h.Path = objectTitle(f.Is)+ofAccount(f.Account), "/dashboard/objects/"+segment
+		if f.Account != "" {
+			h.Path += "?account=" + url.QueryEscape(f.Account)
+		}
 	case "dead_letter":
-		// A letter is shown with its event, which may never have been received here.
-		h.Title, h.Path = "Dead letter "+f.Is, "/dashboard/events/"+url.PathEscape(f.Event)
+		h.Title, h.Path = "Dead letter "+f.Is, "/dashboard/dead-letter-queue/letters/"+segment
+		if f.Event != "" {
+			h.Path = "/dashboard/events/" + url.PathEscape(f.Event)
+		}
 	case "error_group":
 		h.Title, h.Path = "Error group of "+f.Is, "/dashboard/dead-letter-queue/groups/"+segment
 	case "batch_job":
@@ -65,6 +79,11 @@ func hitOf(f store.Found) Hit {
 		}
 	case "request":
 		h.Title, h.Path = "Request that did "+f.Is, "/dashboard/audit-trail?request_id="+query
+	case "delivery":
+		h.Kind, h.Title, h.Path = "request", "Request that delivered "+f.Is, "/dashboard/events/"+url.PathEscape(f.Event)
+		if f.Is == "" {
+			h.Title, h.Path = "Request that delivered an event that is not kept any more", "/dashboard/audit-trail?stripe_event_id="+url.QueryEscape(f.Event)
+		}
 	case "user":
 		h.Title, h.Path = "User with bulk operations", "/dashboard/batch-jobs?user_id="+query
 	default: // a row of the application's, which has no page: its user's operations have

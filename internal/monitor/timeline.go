@@ -82,7 +82,7 @@ func (t *teller) deliveries() {
 		}
 		t.add(e)
 	}
-	if !received {
+	if !received && !t.detail.ReceivedAt.IsZero() { // else another program has written its letter
 		t.add(TimelineEntry{At: t.detail.ReceivedAt, Stage: "received", Title: "Received"})
 	}
 }
@@ -194,10 +194,14 @@ func (t *teller) letter() {
 	}
 	told := slices.ContainsFunc(t.entries, func(e TimelineEntry) bool { return e.Stage == "dead_letter" })
 	if !told {
-		t.add(TimelineEntry{
+		e := TimelineEntry{
 			At: d.LastFailedAt, Stage: "dead_letter", Title: "Put into the dead letter queue", Detail: text(d.ErrorMessage), Actor: "quotekit",
 			Status: "failed",
-		})
+		}
+		if !d.WithEvent() {
+			e.Title, e.Actor = "Put into the dead letter queue by another program", ""
+		}
+		t.add(e)
 	}
 	if d.NextRetryAt != nil {
 		t.add(TimelineEntry{

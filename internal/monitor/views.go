@@ -32,10 +32,19 @@ type EventView struct {
 	Command             string               `json:"command" doc:"The same as a command of quotekit."`
 }
 
+// LetterView is everything about one dead letter. Its event_data is masked: see [Mask].
+type LetterView struct {
+	DeadLetterItem
+	Handler string `json:"handler" doc:"The route's; empty without a route."`
+	// Timeline is oldest first.
+	Timeline []TimelineEntry `json:"timeline" doc:"What happened to the event, as far as it is known here; oldest first."`
+}
+
 // RowView is a row of a table, masked.
 type RowView struct {
 	Table   string       `json:"table"`
 	Key     string       `json:"key" doc:"Stripe's id."`
+	Account string       `json:"account" doc:"The connected account; empty for one's own."`
 	Columns []ColumnView `json:"columns"`
 }
 
@@ -74,8 +83,9 @@ func (Mark) Enum() []string {
 
 // ObjectView is everything about an object of Stripe's.
 type ObjectView struct {
-	ID   string    `json:"id"`
-	Rows []RowView `json:"rows" doc:"The rows that are about it now."`
+	ID      string    `json:"id"`
+	Account string    `json:"account" doc:"The connected account that was asked for; empty if all that is known is shown."`
+	Rows    []RowView `json:"rows" doc:"The rows that are about it now."`
 	// Items are its events.
 	Items      []ObjectEvent `json:"items" doc:"Its events in Stripe's order, the newest first."`
 	NextCursor *string       `json:"next_cursor"`

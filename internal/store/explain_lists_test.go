@@ -96,7 +96,7 @@ func TestExplain_Lists(t *testing.T) {
 		{"an operation", batches(store.AllBatchFilter{Operation: "export_quotes"}), []string{jobs + "batch_jobs_operation_type_idx", "i pkey", "batch_job_inputs pkey"}},
 		{"running batch jobs", batches(store.AllBatchFilter{Unfinished: true}), []string{jobs + "batch_jobs_running_idx", jobs + "batch_jobs_status_idx", "i pkey", "batch_job_inputs pkey"}},
 		{"events of an object", func(ctx context.Context, s *store.Store) error {
-			_, _, err := s.ObjectEvents(ctx, "obj_7", store.Page{Cursor: store.Cursor(until, "evt_x")})
+			_, _, err := s.ObjectEvents(ctx, "", "obj_7", store.Page{Cursor: store.Cursor(until, "evt_x")})
 			return err
 		}, []string{events + "stripe_webhook_events_object_idx"}},
 		{"the event before", func(ctx context.Context, s *store.Store) error {

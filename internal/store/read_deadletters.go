@@ -41,6 +41,12 @@ type DeadLetterRecord struct {
 	EventData json.RawMessage `json:"event_data,omitempty" doc:"The event, or {} if it was deleted because of the age of the letter; only where a single letter is read."`
 }
 
+// WithEvent reports whether the letter is shown with its event: it is the one that the
+// service makes of an event, and the event is here.
+func (d DeadLetterRecord) WithEvent() bool {
+	return d.Status != "" && d.ID == quotekit.DeadLetterID(d.StripeEventID)
+}
+
 // The row may be the application's own, made before there was an event table.
 const selectDeadLetters = `
 SELECT d.id, d.stripe_event_id, d.event_type, d.failure_reason, d.failure_count, d.first_failed_at, d.last_failed_at,

@@ -13,8 +13,10 @@ import (
 
 // TableRow is a row of a table of the mirror, as it is.
 type TableRow struct {
-	Table   string
-	Key     string
+	Table string
+	Key   string
+	// Account is the connected account, empty for one's own.
+	Account string
 	Columns []TableColumn
 }
 
@@ -33,23 +35,50 @@ var viewedTables = []*table{
 // ObjectRows reads the rows of the mirror that have an object's id as their key, in
 // an account in both modes; of a subscription those of its items, too.
 func (s *Store) ObjectRows(ctx context.Context, account, objectID string) ([]TableRow, error) {
+	return s.objectRows(ctx, `account = $1 AND livemode IN (FALSE, TRUE) AND %s = $2`, account, objectID)
+}
+
+// ConnectedRows is [Store.ObjectRows] of all connected accounts.
+func (s *Store) ConnectedRows(ctx context.Context, objectID string) ([]TableRow, error) {
+	return s.objectRows(ctx, connected+` AND %s = $1`, objectID)
+}
+
+// objectRows reads the rows of all tables; where has a place for the key.
+func (s *Store) objectRows(ctx context.Context, where string, args ...any) ([]TableRow, error) {
 	rows := []TableRow{}
 	for _, t := range viewedTables {
-		found, err := s.tableRows(ctx, t, `account = $1 AND livemode IN (FALSE, TRUE) AND `+quote(t.key)+` = $2`, account, objectID)
+		found, err := s.tableRows(ctx, t, fmt.Sprintf(where, quote(t.key)), args...)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, found...)
-		if t != subscriptionsTable || len(found) == 0 {
+		if t != subscriptionsTable {
 			continue
 		}
-		items, err := s.tableRows(ctx, itemsTable, `stripe_subscription_id = $1 AND account = $2`, objectID, account)
+		items, err := s.itemRows(ctx, found)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, items...)
 	}
 	return rows, nil
+}
+
+// itemRows reads the items of subscriptions, which may be one in both modes.
+func (s *Store) itemRows(ctx context.Context, subscriptions []TableRow) (items []TableRow, err error) {
+	read := map[string]bool{}
+	for _, row := range subscriptions {
+		if read[row.Account] {
+			continue
+		}
+		read[row.Account] = true
+		found, err := s.tableRows(ctx, itemsTable, `stripe_subscription_id = $1 AND account = $2`, row.Key, row.Account)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, found...)
+	}
+	return items, nil
 }
 
 // maxRowsOfObject bounds the items of a subscription that are read.
@@ -73,8 +102,11 @@ func (s *Store) tableRows(ctx context.Context, t *table, where string, args ...a
 				return out, err
 			}
 			out.Columns[i] = TableColumn{name, value}
-			if name == t.key {
+			switch name {
+			case t.key:
 				out.Key = fmt.Sprint(values[i])
+			case "account":
+				out.Account = fmt.Sprint(values[i])
 			}
 		}
 		return out, nil
@@ -103,10 +135,12 @@ type ObjectEvent struct {
 	Stale bool
 }
 
-// ObjectEvents lists the events of an object in Stripe's order, the newest first.
-func (s *Store) ObjectEvents(ctx context.Context, objectID string, p Page) (events []ObjectEvent, cursor string, err error) {
+// ObjectEvents lists the events of an object in Stripe's order, the newest first; those
+// of a connected account, or without one all.
+func (s *Store) ObjectEvents(ctx context.Context, account, objectID string, p Page) (events []ObjectEvent, cursor string, err error) {
 	var q filter
 	q.add("object_id = %s", objectID)
+	q.equal("account", account)
 	q.add("event_created IS NOT NULL")
 	end, limit, err := q.page(p, "event_created", "stripe_event_id")
 	if err != nil {

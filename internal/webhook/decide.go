@@ -50,28 +50,36 @@ func (o *Operator) DecideGroup(ctx context.Context, id string, state quotekit.Gr
 	return err
 }
 
-// Reveal returns the payload of an event, byte for byte as it was received. That
-// somebody looked, and why, is committed to the audit trail before that. It fails
-// with [quotekit.ENotFound], also where the payload is gone, and with
-// [quotekit.EInvalid] without a reason.
-func (o *Operator) Reveal(ctx context.Context, eventID string, act quotekit.Act) ([]byte, error) {
+// Reveal returns the payload of an event, byte for byte as it was received. Of an
+// event that was never received here, and by the id of a dead letter, it is the
+// event_data of the letter. That somebody looked, and why, is committed to the audit
+// trail before that. It fails with [quotekit.ENotFound], also where the payload is
+// gone, and with [quotekit.EInvalid] without a reason.
+func (o *Operator) Reveal(ctx context.Context, id string, act quotekit.Act) ([]byte, error) {
 	if act.Reason == "" {
-		return nil, quotekit.Errorf(quotekit.EInvalid, "say why the payload of event %s is to be seen", eventID)
+		return nil, quotekit.Errorf(quotekit.EInvalid, "say why the payload of event %s is to be seen", id)
 	}
-	payload, err := o.store.EventPayload(ctx, eventID)
+	entry := store.AuditEntry{Actor: act.Actor, Action: store.AuditReveal, StripeEventID: id, Reason: act.Reason, RequestID: act.RequestID}
+	payload, err := o.store.EventPayload(ctx, id)
+	if quotekit.CodeOf(err) == quotekit.ENotFound {
+		letter, lerr := o.store.DeadLetter(ctx, id)
+		switch {
+		case lerr == nil:
+			err, payload = nil, letter.EventData
+			entry.StripeEventID, entry.Target = letter.StripeEventID, letter.ID
+		case quotekit.CodeOf(lerr) != quotekit.ENotFound:
+			err = lerr
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(payload) == 0 {
-		return nil, quotekit.Errorf(quotekit.ENotFound, "the payload of event %s was deleted because of its age", eventID)
+	if len(payload) == 0 || string(payload) == "{}" {
+		return nil, quotekit.Errorf(quotekit.ENotFound, "the payload of event %s was deleted because of its age", id)
 	}
-	err = o.store.WithTx(ctx, func(tx *store.Tx) error {
-		return tx.Audit(ctx, []store.AuditEntry{{
-			Actor: act.Actor, Action: store.AuditReveal, StripeEventID: eventID, Reason: act.Reason, RequestID: act.RequestID,
-		}})
-	})
+	err = o.store.WithTx(ctx, func(tx *store.Tx) error { return tx.Audit(ctx, []store.AuditEntry{entry}) })
 	if err != nil {
-		return nil, fmt.Errorf("reveal event %s: %w", eventID, err)
+		return nil, fmt.Errorf("reveal event %s: %w", id, err)
 	}
 	return payload, nil
 }

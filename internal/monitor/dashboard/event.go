@@ -32,9 +32,19 @@ type eventView struct {
 	CompareProblem string
 }
 
-// event shows what happened to an event.
+// event shows what happened to an event. One that was never received here may have a
+// dead letter of another program's, which is shown alone.
 func (d *Dashboard) event(r *http.Request) (Answer, error) {
 	v, err := d.eventView(r)
+	if quotekit.CodeOf(err) == quotekit.ENotFound {
+		letter, lerr := d.Reads.Letter(r.Context(), r.PathValue("id"))
+		if lerr == nil {
+			return Answer{To: alonePath(letter.ID)}, nil
+		}
+		if quotekit.CodeOf(lerr) != quotekit.ENotFound {
+			err = lerr
+		}
+	}
 	return Answer{Data: v, Title: v.EventType, JSON: v.EventView, API: "/v1/monitor/events/" + v.StripeEventID}, err
 }
 
@@ -124,27 +134,31 @@ func (d *Dashboard) resolveEvent(r *http.Request) (Answer, error) {
 
 // revealView is the data of the page that shows a payload as it was received.
 type revealView struct {
-	ID, Reason, Payload string
+	Back, Reason, Payload string
 }
 
 // reveal shows a payload as it was received, once: the page is the answer to the
 // act, and nobody keeps it.
 func (d *Dashboard) reveal(r *http.Request) (Answer, error) {
+	return d.revealed(r, eventPath(r.PathValue("id")))
+}
+
+func (d *Dashboard) revealed(r *http.Request, back string) (Answer, error) {
 	id := r.PathValue("id")
 	act, err := reasonedAct(r)
 	if err != nil {
-		return refused(eventPath(id), err)
+		return refused(back, err)
 	}
 	payload, err := d.Revealer.Reveal(r.Context(), id, act)
 	if err != nil {
-		return refused(eventPath(id), err)
+		return refused(back, err)
 	}
 	text := string(payload)
 	var indented bytes.Buffer
 	if json.Indent(&indented, payload, "", "  ") == nil {
 		text = indented.String()
 	}
-	return Answer{Data: revealView{id, act.Reason, strings.ToValidUTF8(text, "\uFFFD")}, Title: "Payload of " + id}, nil
+	return Answer{Data: revealView{back, act.Reason, strings.ToValidUTF8(text, "\uFFFD")}, Title: "Payload of " + id}, nil
 }
 
 // payload is the masked payload of an event, as a file.

@@ -55,7 +55,7 @@ type objectView struct {
 // object shows all events of an object in Stripe's order, and its rows.
 func (d *Dashboard) object(r *http.Request) (Answer, error) {
 	id, cursor := r.PathValue("id"), r.URL.Query().Get("cursor")
-	o, err := d.Reads.Object(r.Context(), id, store.Page{Cursor: cursor})
+	o, err := d.Reads.Object(r.Context(), r.URL.Query().Get("account"), id, store.Page{Cursor: cursor})
 	if err != nil {
 		return Answer{}, err
 	}
@@ -65,16 +65,18 @@ func (d *Dashboard) object(r *http.Request) (Answer, error) {
 			v.Dead++
 		}
 	}
-	return Answer{Data: v, JSON: o, API: apiPath("/v1/monitor/objects/"+id, r.URL.Query(), "cursor")}, nil
+	return Answer{Data: v, JSON: o, API: apiPath("/v1/monitor/objects/"+id, r.URL.Query(), "account", "cursor")}, nil
 }
 
-// replayObject shows what it means to replay the events of an object that are dead.
+// replayObject shows what it means to replay the events of an object that are dead;
+// those of a connected account, or without one all.
 func (d *Dashboard) replayObject(r *http.Request) (Answer, error) {
-	id := r.PathValue("id")
+	id, account := r.PathValue("id"), r.PostFormValue("account")
+	back := objectPath(id, account)
 	request := quotekit.BulkRequest{Action: quotekit.BulkRetry}
 	var err error
 	if request.Mode, err = modeOf(r); err != nil {
-		return refused(objectPath(id), err)
+		return refused(back, err)
 	}
 	f := store.EventFilter{ObjectID: id, Status: string(quotekit.EventDead)}
 	for cursor := ""; len(request.IDs) < maxIDs; {
@@ -83,14 +85,16 @@ func (d *Dashboard) replayObject(r *http.Request) (Answer, error) {
 			return Answer{}, err
 		}
 		for _, e := range list {
-			request.IDs = append(request.IDs, e.StripeEventID)
+			if account == "" || e.Account == account {
+				request.IDs = append(request.IDs, e.StripeEventID)
+			}
 		}
 		if cursor = next; cursor == "" {
 			break
 		}
 	}
 	if len(request.IDs) == 0 {
-		return refused(objectPath(id), quotekit.Errorf(quotekit.EConflict, "None of its events is dead now."))
+		return refused(back, quotekit.Errorf(quotekit.EConflict, "None of its events is dead now."))
 	}
-	return d.preview(r, request, objectPath(id))
+	return d.preview(r, request, back)
 }

@@ -34,6 +34,8 @@ var functions = template.FuncMap{
 
 	"eventPath":  eventPath,
 	"objectPath": objectPath,
+	"letterPath": letterPath,
+	"alonePath":  alonePath,
 	"groupPath":  groupPath,
 	"taskPath":   taskPath,
 	"batchPath":  batchPath,

@@ -23,8 +23,9 @@ func (d *Dashboard) search(r *http.Request) (Answer, error) {
 			return Answer{}, err
 		}
 	}
+	a := Answer{Data: v, JSON: monitor.Hits{Items: v.Hits}, API: apiPath("/v1/monitor/search", r.URL.Query(), "q")}
 	if len(v.Hits) == 1 {
-		return Answer{To: v.Hits[0].Path}, nil
+		a.To = v.Hits[0].Path
 	}
-	return Answer{Data: v, JSON: monitor.Hits{Items: v.Hits}, API: apiPath("/v1/monitor/search", r.URL.Query(), "q")}, nil
+	return a, nil
 }

@@ -44,10 +44,15 @@ func (d *Dashboard) page(p Page) http.Handler {
 func (d *Dashboard) json(p Page) http.Handler {
 	return rest.Handle(d.Logger, func(w http.ResponseWriter, r *http.Request) error {
 		a, err := d.answer(r, p)
-		if err == nil {
+		switch {
+		case err != nil:
+			return err
+		case a.JSON == nil && a.To != "": // another page has it
+			http.Redirect(w, r, strings.Replace(a.To, Path, Path+"/json", 1), http.StatusSeeOther)
+		default:
 			rest.WriteJSON(w, r, http.StatusOK, a.JSON)
 		}
-		return err
+		return nil
 	})
 }
 
