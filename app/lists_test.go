@@ -320,6 +320,62 @@ VALUES ('', FALSE, 'in_search', 'pi_search', 'ch_search', '2026-01-01 00:00:00',
 	})
 }
 
+// TestLists_SearchFindsDeliveriesAndConnectedAccounts: a delivery by the id of its
+// request, given or ours, and what a connected account has, with the account.
+func TestLists_SearchFindsDeliveriesAndConnectedAccounts(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s := mustStart(t, url, app.Options{})
+		deliver := func(body []byte, given string) string {
+			req := s.mustDelivery(body)
+			req.Header.Set("X-Request-Id", given)
+			return s.mustSend(req).header.Get("X-Request-Id")
+		}
+		own := deliver(product("evt_own", "prod_1"), "")
+		deliver(product("evt_proxy", "prod_1"), "0B7A2F3E-1c5d-4e6f-8a9b-0c1d2e3f4a5b")
+		deliver(product("evt_mail", "prod_1"), "req@proxy")
+		deliver(product("evt_gone", "prod_2"), "of-a-gone-event")
+		s.mustExec([]string{"DELETE FROM stripe_webhook_events WHERE stripe_event_id = 'evt_gone'"})
+		s.post(set(product("evt_shop", "prod_1"), "account", "acct_shop"))
+		s.post(set(product("evt_other", "prod_1"), "account", "acct_other"))
+		type hit struct{ Kind, ID, Account, Title, Path string }
+		for what, want := range map[string][]hit{
+			own:                                    {{"request", own, "", "Request that delivered product.created", "/dashboard/events/evt_own"}},
+			"0B7A2F3E-1c5d-4e6f-8a9b-0c1d2e3f4a5b": {{"request", "0B7A2F3E-1c5d-4e6f-8a9b-0c1d2e3f4a5b", "", "Request that delivered product.created", "/dashboard/events/evt_proxy"}},
+			"req@proxy":                            {{"request", "req@proxy", "", "Request that delivered product.created", "/dashboard/events/evt_mail"}},
+			"of-a-gone-event":                      {{"request", "of-a-gone-event", "", "Request that delivered an event that is not kept any more", "/dashboard/audit-trail?stripe_event_id=evt_gone"}},
+			own[:35] + "_":                         nil,
+			"prod_1": {
+				{"object", "prod_1", "", "Object of events like product", "/dashboard/objects/prod_1"},
+				{"object", "prod_1", "acct_other", "Object of events like product of acct_other", "/dashboard/objects/prod_1?account=acct_other"},
+				{"object", "prod_1", "acct_shop", "Object of events like product of acct_shop", "/dashboard/objects/prod_1?account=acct_shop"},
+			},
+		} {
+			got := ask[struct{ Items []hit }](s, "/v1/monitor/search?q="+urlQuery(what)).Items
+			slices.SortFunc(got, func(a, b hit) int { return strings.Compare(a.Path, b.Path) })
+			if !slices.Equal(got, want) && len(got)+len(want) > 0 {
+				t.Errorf("%q: got %+v, want %+v", what, got, want)
+			}
+		}
+		s.mustExec([]string{"DELETE FROM stripe_webhook_events"}) // the rows are left
+		if got := ask[struct{ Items []hit }](s, "/v1/monitor/search?q=prod_1").Items; len(got) != 3 || got[0].Title != "Object in stripe_products" {
+			t.Errorf("without events: got %+v, want three rows", got)
+		}
+		type object struct {
+			Account string
+			Rows    []struct{ Key, Account string }
+		}
+		for query, want := range map[string]int{"": 3, "?account=acct_shop": 1} {
+			o := ask[object](s, "/v1/monitor/objects/prod_1"+query)
+			if len(o.Rows) != want || query != "" && (o.Account != "acct_shop" || o.Rows[0].Account != "acct_shop") {
+				t.Errorf("%s: got %+v, want %d rows", query, o, want)
+			}
+		}
+		if status, _ := s.call("GET", "/v1/monitor/objects/prod_1?account=acct_none", ""); status != 404 {
+			t.Errorf("of an account that has none: %d", status)
+		}
+	})
+}
+
 func urlQuery(text string) string { return url.QueryEscape(text) }
 
 // made is what [user.make] has made.

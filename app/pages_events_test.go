@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/html"
+
 	"github.com/quotekit/quotekit/app"
 )
 
@@ -92,6 +94,43 @@ func TestPages_AnObjectShowsItsEvents(t *testing.T) {
 		}
 		if got := ada.open("/dashboard/objects/prod_none"); got.status != http.StatusNotFound {
 			t.Errorf("an object that is none: %d", got.status)
+		}
+	})
+}
+
+// TestPages_AnObjectOfAConnectedAccount is shown alone, where the id leads to several,
+// and so are its dead events.
+func TestPages_AnObjectOfAConnectedAccount(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s, b := rejecting(t, url)
+		shop := func(event string) []byte { return set(product(event, "prod_gold"), "account", "acct_shop") }
+		s.mustDie(product("evt_own", "prod_gold"), shop("evt_shop1"), shop("evt_shop2"))
+		b.mended.Store(true)
+		ada := s.person(token)
+		found := ada.must("/dashboard/search?q=prod_gold")
+		found.says("2 things are found", "Object of events like product of acct_shop")
+		links := find(found.doc, func(n *html.Node) bool { return strings.HasSuffix(attr(n, "href"), "prod_gold?account=acct_shop") })
+		if len(links) != 1 {
+			t.Fatalf("%d links lead to the account's object", len(links))
+		}
+		object := ada.must(attr(links[0], "href"))
+		object.says("prod_gold", "of acct_shop", "2 events on this page are dead")
+		if got := object.keys("events"); len(got) != 2 {
+			t.Errorf("the account's events are %v, want two", got)
+		}
+		preview := ada.press(object, "Replay the dead ones")
+		preview.says("Replay 2 dead letters")
+		ada.ended(ada.press(preview, "Replay 2 letters")).says("succeeded 2")
+		object = ada.must(object.url.String())
+		object.says("stripe_products", "acct_shop")
+		all := ada.follow(object, "What all accounts have of it")
+		all.says("1 event on this page is dead")
+		if got := all.keys("events"); len(got) != 3 {
+			t.Errorf("all events are %v, want three", got)
+		}
+		event := ada.must("/dashboard/events/evt_shop1")
+		if of := ada.follow(event, "prod_gold"); of.url.RawQuery != "account=acct_shop" {
+			t.Errorf("the event leads to %s, want the object of its account", of.url)
 		}
 	})
 }

@@ -70,7 +70,7 @@ func (t *teller) deliveries() {
 				e.Detail = sentences(e.Detail, "Request "+*a.RequestID+".")
 			}
 		case store.AuditSent:
-			e.Stage, e.Title, e.Status = "dead_letter", "Put into the dead letter queue by another program", "failed"
+			e.Stage, e.Title, e.Status, e.Detail = "dead_letter", "Put into the dead letter queue by SQL", "failed", sent(a)
 		case store.AuditAutoRetry:
 			e.Stage, e.Title = "retry_scheduled", "Taken up again by itself"
 		case store.AuditRefetched:
@@ -85,6 +85,17 @@ func (t *teller) deliveries() {
 	if !received && !t.detail.ReceivedAt.IsZero() { // else another program has written its letter
 		t.add(TimelineEntry{At: t.detail.ReceivedAt, Stage: "received", Title: "Received"})
 	}
+}
+
+// sent is what a line says that tells of the SQL function send_to_dead_letter_queue.
+func sent(a store.AuditRecord) string {
+	var after struct {
+		FailureReason string `json:"failure_reason"`
+	}
+	if json.Unmarshal(a.After, &after) != nil {
+		return ""
+	}
+	return after.FailureReason
 }
 
 func actTitle(action string) string {

@@ -20,7 +20,7 @@ var auditFilters = slices.Concat([]rest.Param{
 	{Name: "action", Doc: "Only lines with this action."},
 	{Name: "target", Doc: "Only acts upon this, by its id. It finds no deliveries."},
 	{Name: "stripe_event_id", Doc: "Only lines about this event."},
-	{Name: "request_id", Doc: "Only acts of this request. It finds no deliveries."},
+	{Name: "request_id", Doc: "Only acts of this request. It finds no deliveries; the search does."},
 	{Name: "operators_only", Doc: "Leave out deliveries and what happens by itself.", Type: false},
 }, listRange("happened"))
 

@@ -108,6 +108,14 @@ func TestExplain_Lists(t *testing.T) {
 			_, err := s.SubscriptionChanges(ctx, "sub_7", "evt_7")
 			return err
 		}, []string{"subscription_changes subscription_changes_subscription_idx"}},
+		{"events of an object of an account", func(ctx context.Context, s *store.Store) error {
+			_, _, err := s.ObjectEvents(ctx, "acct_7", "obj_7", store.Page{})
+			return err
+		}, []string{events + "stripe_webhook_events_object_idx"}},
+		{"rows of connected accounts", func(ctx context.Context, s *store.Store) error {
+			_, err := s.ConnectedRows(ctx, "cus_7")
+			return err
+		}, connectedIndexes},
 		{"rows of an object", func(ctx context.Context, s *store.Store) error {
 			_, err := s.ObjectRows(ctx, "", "cus_7")
 			return err
@@ -115,15 +123,23 @@ func TestExplain_Lists(t *testing.T) {
 		{"a name", func(ctx context.Context, s *store.Store) error {
 			_, err := s.FindName(ctx, "cus_7")
 			return err
-		}, append(with(
-			letters+"webhook_dead_letter_queue_stripe_event_id_idx", trail+"webhook_audit_trail_request_id_idx",
+		}, slices.Concat(with(
+			letters+"webhook_dead_letter_queue_stripe_event_id_idx",
 			"stripe_invoices stripe_invoices_payment_intent_idx", "stripe_invoices stripe_invoices_charge_idx",
-		), rowIndexes...)},
+		), rowIndexes, connectedIndexes)},
+		{"a request", func(ctx context.Context, s *store.Store) error {
+			_, err := s.FindRequest(ctx, "of the proxy 7", time.Time{})
+			return err
+		}, []string{trail + "webhook_audit_trail_request_id_idx", trail + "webhook_audit_trail_delivered_request_idx", events + "pkey"}},
+		{"a request of which the time is known", func(ctx context.Context, s *store.Store) error {
+			_, err := s.FindRequest(ctx, "req_019b0c1d2e3f7a4b8c5d6e7f80919293", until.Add(-time.Hour))
+			return err
+		}, []string{trail + "webhook_audit_trail_request_id_idx", trail + "pkey", events + "pkey"}},
 		{"a UUID", func(ctx context.Context, s *store.Store) error {
 			_, err := s.FindUUID(ctx, quotekit.NewID())
 			return err
 		}, []string{
-			letters + "pkey", jobs + "pkey", "webhook_tasks pkey", "webhook_alerts pkey", trail + "pkey", "quotes pkey", "clients pkey", "items pkey",
+			letters + "pkey", events + "pkey", jobs + "pkey", "webhook_tasks pkey", "webhook_alerts pkey", trail + "pkey", "quotes pkey", "clients pkey", "items pkey",
 			"stripe_customers stripe_customers_user_id_idx", jobs + "batch_jobs_user_id_idx", jobs + "batch_jobs_idempotency_key",
 		}},
 		{"an address", func(ctx context.Context, s *store.Store) error {
@@ -137,6 +153,14 @@ func TestExplain_Lists(t *testing.T) {
 var rowIndexes = func() (indexes []string) {
 	for _, table := range store.MirrorTables {
 		indexes = append(indexes, table.Name()+" pkey")
+	}
+	return append(indexes, "subscription_items subscription_items_stripe_subscription_id_idx")
+}()
+
+// connectedIndexes are those over connected accounts.
+var connectedIndexes = func() (indexes []string) {
+	for _, table := range store.MirrorTables {
+		indexes = append(indexes, table.Name()+" "+table.Name()+"_connected_idx")
 	}
 	return append(indexes, "subscription_items subscription_items_stripe_subscription_id_idx")
 }()
@@ -211,7 +235,11 @@ func fillLists(t *testing.T, s *store.Store, until time.Time) {
 	mustTx(t, s, func(tx *store.Tx) error {
 		for n := range 5000 {
 			tx.Now = until.Add(time.Duration(n-5000) * time.Second)
-			e := store.AuditEntry{Actor: "stripe", Action: store.AuditDelivered, StripeEventID: fmt.Sprintf("evt_%d", n), Target: fmt.Sprintf("obj_%d", n)}
+			e := store.AuditEntry{Actor: "stripe", Action: store.AuditDelivered, StripeEventID: fmt.Sprintf("evt_%d", n), Target: fmt.Sprintf("obj_%d", n),
+				RequestID: "req_" + strings.ReplaceAll(quotekit.NewID(), "-", "")}
+			if n%3 == 0 {
+				e.RequestID = fmt.Sprintf("of the proxy %d", n)
+			}
 			if n%20 == 0 {
 				e.Actor, e.Target, e.RequestID = fmt.Sprintf("actor %d", n%100), fmt.Sprintf("letter %d", n), fmt.Sprintf("req_%d", n)
 				e.Action = store.AuditReplay
@@ -242,7 +270,11 @@ func fillLists(t *testing.T, s *store.Store, until time.Time) {
 		key := table.Columns()[2]
 		var rows []string
 		for n := range 2000 {
-			rows = append(rows, fmt.Sprintf(`('', FALSE, 'x_%d', '2026-01-01 00:00:00', '2026-01-01 00:00:00')`, n))
+			account := ""
+			if n%2 == 0 {
+				account = fmt.Sprintf("acct_%d", n%40)
+			}
+			rows = append(rows, fmt.Sprintf(`('%s', FALSE, 'x_%d', '2026-01-01 00:00:00', '2026-01-01 00:00:00')`, account, n))
 		}
 		mustExec(t, s, `INSERT INTO `+table.Name()+` (account, livemode, `+key+`, created_at, updated_at) VALUES `+strings.Join(rows, ", "))
 	}
