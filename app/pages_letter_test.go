@@ -123,3 +123,21 @@ func TestPages_AnotherLetterOfAStoredEvent(t *testing.T) {
 		letter.says("State resolved", "evt_1 is succeeded")
 	})
 }
+
+// TestPages_ALetterWhoseEventWasDeleted: what is left is shown alone, too, and not
+// taken for another program's.
+func TestPages_ALetterWhoseEventWasDeleted(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		s, _ := rejecting(t, url)
+		s.mustDie(product("evt_1", "prod_1"))
+		ada := s.person(token)
+		ada.press(ada.must("/dashboard/events/evt_1"), "Resolve without", "reason", "test data")
+		s.mustExec([]string{"DELETE FROM stripe_webhook_events"})
+		letter := ada.must("/dashboard/events/evt_1")
+		letter.says("State resolved", "Its event was deleted because of its age", "Received, and its signature verified", "Resolved by hand")
+		if text := letter.text(); strings.Contains(text, "another program") || strings.Contains(text, "never received") {
+			t.Errorf("it is taken for another program's: %s", text)
+		}
+		ada.must(lettersPage+"?resolved=true").says("evt_1", "event not here")
+	})
+}

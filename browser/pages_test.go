@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -9,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/monitor/dashboard"
 )
 
@@ -231,6 +234,7 @@ func (d *dev) live() {
 	d.run("trigger", "--fail", "3", "customer.subscription.updated")
 	d.run("dlq", "retry", "--type", "customer.subscription.updated", "--no-wait", "--yes")
 	d.run("dlq", "resolve", d.someEvent("dead"), "--reason", "a customer who is gone")
+	d.mustPutLetter()
 	user := strings.TrimSpace(d.run("token"))
 	var quotes struct {
 		Items []struct {
@@ -256,4 +260,22 @@ func (d *dev) live() {
 		d.get("/v1/monitor/alerts", &alerts)
 		return slices.ContainsFunc(alerts.Items, func(a struct{ Rule string }) bool { return a.Rule == "dead_letters_present" })
 	})
+}
+
+// mustPutLetter puts a letter into the dead letter queue as another program does, of an
+// event that the service has never received.
+func (d *dev) mustPutLetter() {
+	d.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(d.DatabaseURL, "sqlite:")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	const insert = `INSERT INTO webhook_dead_letter_queue (id, stripe_event_id, event_type, event_data, failure_reason, error_message, first_failed_at, last_failed_at)
+VALUES ($1, 'evt_of_another_program', 'invoice.finalized', $2, 'THEIR_REASON', 'a consumer beside the service has given up', $3, $3)`
+	const event = `{"id": "evt_of_another_program", "type": "invoice.finalized", "data": {"object": {"id": "in_1", "object": "invoice", "total": 1900, "currency": "eur", "customer_name": "Ada"}}}`
+	_, err = db.ExecContext(d.t.Context(), insert, quotekit.DeadLetterID("evt_of_another_program"), event, time.Now().UTC().Format("2006-01-02 15:04:05.000000+00:00"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
 }

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/quotekit/quotekit/internal/store"
@@ -68,9 +69,13 @@ func (r *Reads) Letter(ctx context.Context, id string) (LetterView, error) {
 	if d.ProcessingLogs, err = r.Store.EventLogs(ctx, letter.StripeEventID); err != nil {
 		return LetterView{}, err
 	}
-	return LetterView{
+	v := LetterView{
 		DeadLetterItem: letterItem(maskLetter(letter), r.Now()), Handler: r.handler(letter.EventType), Timeline: timeline(d),
-	}, nil
+	}
+	v.Received = letter.Status != "" || slices.ContainsFunc(d.AuditTrail, func(a store.AuditRecord) bool {
+		return a.Action == store.AuditDelivered || a.Action == store.AuditImported
+	})
+	return v, nil
 }
 
 // daysLeft is how many days Stripe can still return an event, the last one begun

@@ -35,6 +35,8 @@ func timeline(d EventDetail) []TimelineEntry {
 type teller struct {
 	detail  EventDetail
 	entries []TimelineEntry
+	// received is whether the event is here, or was.
+	received bool
 }
 
 func (t *teller) add(e TimelineEntry) {
@@ -46,7 +48,6 @@ func (t *teller) add(e TimelineEntry) {
 
 // deliveries tells what the audit trail has: deliveries, and acts.
 func (t *teller) deliveries() {
-	received := false
 	for _, a := range t.detail.AuditTrail {
 		e := TimelineEntry{At: a.At, Actor: a.Actor, Detail: text(a.Reason)}
 		switch a.Action {
@@ -61,9 +62,9 @@ func (t *teller) deliveries() {
 			}
 			if json.Unmarshal(a.After, &after) == nil && after.Duplicate {
 				e.Title, e.Detail = "Delivered again", "A duplicate: the event was known."
-			} else if !received {
+			} else if !t.received {
 				// The line is written with the effects; the event arrived before.
-				received = true
+				t.received = true
 				e.At = t.arrival(a.At)
 			}
 			if a.RequestID != nil {
@@ -82,7 +83,8 @@ func (t *teller) deliveries() {
 		}
 		t.add(e)
 	}
-	if !received && !t.detail.ReceivedAt.IsZero() { // else another program has written its letter
+	if !t.received && !t.detail.ReceivedAt.IsZero() {
+		t.received = true
 		t.add(TimelineEntry{At: t.detail.ReceivedAt, Stage: "received", Title: "Received"})
 	}
 }
@@ -209,7 +211,7 @@ func (t *teller) letter() {
 			At: d.LastFailedAt, Stage: "dead_letter", Title: "Put into the dead letter queue", Detail: text(d.ErrorMessage), Actor: "quotekit",
 			Status: "failed",
 		}
-		if !d.WithEvent() {
+		if d.ID != quotekit.DeadLetterID(d.StripeEventID) || !t.received {
 			e.Title, e.Actor = "Put into the dead letter queue by another program", ""
 		}
 		t.add(e)

@@ -36,6 +36,8 @@ type EventView struct {
 type LetterView struct {
 	DeadLetterItem
 	Handler string `json:"handler" doc:"The route's; empty without a route."`
+	// Received is whether the event is here, or was.
+	Received bool `json:"received" doc:"Its event was received here; if its status is empty, it was deleted since."`
 	// Timeline is oldest first.
 	Timeline []TimelineEntry `json:"timeline" doc:"What happened to the event, as far as it is known here; oldest first."`
 }

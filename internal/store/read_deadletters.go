@@ -31,10 +31,10 @@ type DeadLetterRecord struct {
 	ErrorMessage         *string    `json:"error_message" doc:"What the last attempt failed with, without payload."`
 	AutomaticRetries     int        `json:"automatic_retries" doc:"How often it was taken up again by itself since it died or an operator took it up."`
 	NextRetryAt          *time.Time `json:"next_retry_at" doc:"When it is taken up again by itself; null if it is not."`
-	// Status is the event's, empty if the letter is the application's own and
-	// the event was never received here.
-	Status       quotekit.EventStatus `json:"status" enum:"pending,succeeded,ignored,dead," doc:"The event's; empty if it was never received here."`
-	EventCreated *time.Time           `json:"event_created" doc:"When it happened, as Stripe says; null if it was never received here."`
+	// Status is the event's, empty if the letter is another program's and the event
+	// was never received here, or if it was deleted since the letter was resolved.
+	Status       quotekit.EventStatus `json:"status" enum:"pending,succeeded,ignored,dead," doc:"The event's; empty if it was never received here, or was deleted."`
+	EventCreated *time.Time           `json:"event_created" doc:"When it happened, as Stripe says; null if it is not here."`
 	// SupersededBy is there if the event is older than what its row shows.
 	SupersededBy *NewerEvent `json:"superseded_by" doc:"The newest succeeded event of the same object, if it is newer than this one."`
 	// EventData is read for a single dead letter only.

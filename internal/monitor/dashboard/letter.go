@@ -18,8 +18,8 @@ type letterView struct {
 	NoRetry, NoResolve string
 }
 
-// letter shows a dead letter that another program has written. One that the service
-// has made is shown with its event.
+// letter shows a dead letter that another program has written, or whose event was
+// deleted. Others are shown with their events.
 func (d *Dashboard) letter(r *http.Request) (Answer, error) {
 	l, err := d.Reads.Letter(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -39,7 +39,7 @@ func (d *Dashboard) letter(r *http.Request) (Answer, error) {
 	case l.Resolved:
 		v.NoRetry, v.NoResolve = "It is resolved.", "It is resolved."
 	case l.Status == "":
-		v.NoRetry = "Its event was never received here, so there is nothing that could be attempted again."
+		v.NoRetry = "Its event is not here, so there is nothing that could be attempted again."
 	case l.Status != quotekit.EventDead:
 		v.NoRetry = "Its event is " + string(l.Status) + "."
 	}
