@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/base32"
 	"net/http"
 	"strings"
 	"time"
@@ -43,15 +44,21 @@ func RequestIDFrom(ctx context.Context) string {
 }
 
 // Ids of ours have a length and a beginning that no other has: by them an index of the
-// audit trail leaves them out. The 0 is that of their time until the year 2527.
+// audit trail leaves them out. The 0 is that of their time until the year 2248.
 const (
 	ownRequestID       = "req_0"
-	ownRequestIDLength = 36
+	ownRequestIDLength = 30
 )
+
+// requestIDs writes UUIDs in 26 characters.
+var requestIDs = base32.HexEncoding.WithPadding(base32.NoPadding)
 
 // newRequestID says when it was made, so that what a request has written at once is
 // found by the time, without an index on its id.
-func newRequestID() string { return "req_" + strings.ReplaceAll(quotekit.NewID(), "-", "") }
+func newRequestID() string {
+	id := uuid.MustParse(quotekit.NewID())
+	return "req_" + requestIDs.EncodeToString(id[:])
+}
 
 // looksLikeOwn reports whether nobody else may choose an id.
 func looksLikeOwn(id string) bool {
@@ -61,10 +68,14 @@ func looksLikeOwn(id string) bool {
 // RequestMade returns when an id of ours was made, to the millisecond. It reports
 // false for every other id.
 func RequestMade(id string) (time.Time, bool) {
-	if !looksLikeOwn(id) || id != strings.ToLower(id) {
+	if !looksLikeOwn(id) {
 		return time.Time{}, false
 	}
-	u, err := uuid.Parse(strings.TrimPrefix(id, "req_"))
+	b, err := requestIDs.DecodeString(strings.TrimPrefix(id, "req_"))
+	if err != nil {
+		return time.Time{}, false
+	}
+	u, err := uuid.FromBytes(b)
 	if err != nil || u.Version() != 7 {
 		return time.Time{}, false
 	}

@@ -118,7 +118,7 @@ func TestRequestID_KeepsHarmlessIDsOnly(t *testing.T) {
 		"req-1": true, "00-4bf92f3577b34da6a3ce929d0e0e4736-00": true,
 		"": false, "two words": false, "line\nbreak": false, "ümlaut": false, `"q"`: false,
 		strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
-		"req_of_the_proxy": true, "req_019b0c1d2e3f7a4b8c5d6e7f80919293": false, "req_0" + strings.Repeat("x", 31): false,
+		"req_of_the_proxy": true, "req_06DGO79E7TT4N32TDPVO14CIIC": false, "req_0" + strings.Repeat("x", 25): false,
 	} {
 		var inside string
 		h := rest.RequestID(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = rest.RequestIDFrom(r.Context()) }))
@@ -143,7 +143,7 @@ func TestRequestMade_IsWhenAnIDOfOursWasMade(t *testing.T) {
 		t.Errorf("%s was made at %s, %t, want since %s", id, at, ok, before)
 	}
 	for _, other := range []string{
-		"", "req_1", "abc", strings.ToUpper(id), id + "0", "req_0" + strings.Repeat("x", 31), "req_019b0c1d2e3f4a4b8c5d6e7f80919293",
+		"", "req_1", "abc", strings.ToLower(id), id + "0", "req_0" + strings.Repeat("x", 25), "req_06DGO79E7T54N32TDPVO14CIIC",
 		"0" + id[1:], "req-" + id[4:],
 	} {
 		if at, ok := rest.RequestMade(other); ok {

@@ -132,7 +132,7 @@ func TestExplain_Lists(t *testing.T) {
 			return err
 		}, []string{trail + "webhook_audit_trail_request_id_idx", trail + "webhook_audit_trail_delivered_request_idx", events + "pkey"}},
 		{"a request of which the time is known", func(ctx context.Context, s *store.Store) error {
-			_, err := s.FindRequest(ctx, "req_019b0c1d2e3f7a4b8c5d6e7f80919293", until.Add(-time.Hour))
+			_, err := s.FindRequest(ctx, "req_06DGO79E7TT4N32TDPVO14CIIC", until.Add(-time.Hour))
 			return err
 		}, []string{trail + "webhook_audit_trail_request_id_idx", trail + "pkey", events + "pkey"}},
 		{"a UUID", func(ctx context.Context, s *store.Store) error {
@@ -235,8 +235,10 @@ func fillLists(t *testing.T, s *store.Store, until time.Time) {
 	mustTx(t, s, func(tx *store.Tx) error {
 		for n := range 5000 {
 			tx.Now = until.Add(time.Duration(n-5000) * time.Second)
-			e := store.AuditEntry{Actor: "stripe", Action: store.AuditDelivered, StripeEventID: fmt.Sprintf("evt_%d", n), Target: fmt.Sprintf("obj_%d", n),
-				RequestID: "req_" + strings.ReplaceAll(quotekit.NewID(), "-", "")}
+			e := store.AuditEntry{
+				Actor: "stripe", Action: store.AuditDelivered, StripeEventID: fmt.Sprintf("evt_%d", n), Target: fmt.Sprintf("obj_%d", n),
+				RequestID: fmt.Sprintf("req_0%025d", n),
+			}
 			if n%3 == 0 {
 				e.RequestID = fmt.Sprintf("of the proxy %d", n)
 			}

@@ -144,7 +144,7 @@ const longestDelivery = time.Minute
 // Conditions of indexes.
 const (
 	// notOwnRequest leaves out ids of requests that say when they were made.
-	notOwnRequest = `NOT (length(request_id) = 36 AND substr(request_id, 1, 5) = 'req_0')`
+	notOwnRequest = `NOT (length(request_id) = 30 AND substr(request_id, 1, 5) = 'req_0')`
 	// connected are rows of connected accounts.
 	connected = `account <> ''`
 )

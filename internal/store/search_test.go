@@ -30,7 +30,7 @@ func showFound(found []store.Found) string {
 func TestFindRequest_FindsDeliveries(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, s *store.Store) {
 		mustReceive(t, s, "a.b", quotekit.EventSucceeded, "evt_1")
-		const own, other = "req_019b0c1d2e3f7a4b8c5d6e7f80919293", "req_019b0c1d2e3f7a4b8c5d6e7f80919294"
+		const own, other = "req_06DGO79E7TT4N32TDPVO14CIIC", "req_06DGO79E7TT4N32TDPVO14CIIG"
 		made := time.UnixMilli(0x019b0c1d2e3f).UTC()
 		deliver := func(at time.Time, event, request string) {
 			mustTx(t, s, func(tx *store.Tx) error {

@@ -1,11 +1,11 @@
 -- +goose Up
 
 -- A request that delivered an event is found by its id. Ids of our own say when they
--- were made, and need no index: they have 36 characters and begin with req_0. This one
+-- were made, and need no index: they have 30 characters and begin with req_0. This one
 -- has those that came with the request.
 CREATE INDEX webhook_audit_trail_delivered_request_idx
   ON webhook_audit_trail (request_id)
-  WHERE action = 'event.delivered' AND NOT (length(request_id) = 36 AND substr(request_id, 1, 5) = 'req_0');
+  WHERE action = 'event.delivered' AND NOT (length(request_id) = 30 AND substr(request_id, 1, 5) = 'req_0');
 
 -- What is known of connected accounts is found by its id alone. Without any these
 -- indexes have no entry.
