@@ -242,7 +242,7 @@ type AlertList struct {
 type Hit struct {
 	Kind    string `json:"kind" doc:"event, object, dead_letter, error_group, batch_job, task, alert, audit_line, request or user."`
 	ID      string `json:"id"`
-	Account string `json:"account" doc:"The connected account that has the object; empty for one's own, and for what is no object."`
+	Account string `json:"account,omitempty" doc:"The connected account that has the object; not there for one's own, and for what is no object."`
 	Title   string `json:"title" doc:"What it is, in words."`
 	Path    string `json:"path" doc:"Its page, below /dashboard."`
 }

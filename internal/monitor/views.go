@@ -46,7 +46,7 @@ type LetterView struct {
 type RowView struct {
 	Table   string       `json:"table"`
 	Key     string       `json:"key" doc:"Stripe's id."`
-	Account string       `json:"account" doc:"The connected account; empty for one's own."`
+	Account string       `json:"account,omitempty" doc:"The connected account; not there for one's own."`
 	Columns []ColumnView `json:"columns"`
 }
 
@@ -86,7 +86,7 @@ func (Mark) Enum() []string {
 // ObjectView is everything about an object of Stripe's.
 type ObjectView struct {
 	ID      string    `json:"id"`
-	Account string    `json:"account" doc:"The connected account that was asked for; empty if all that is known is shown."`
+	Account string    `json:"account,omitempty" doc:"The connected account that was asked for; not there if all that is known is shown."`
 	Rows    []RowView `json:"rows" doc:"The rows that are about it now."`
 	// Items are its events.
 	Items      []ObjectEvent `json:"items" doc:"Its events in Stripe's order, the newest first."`
