@@ -60,6 +60,7 @@ func withoutColumns(lines []string, columns ...string) []string {
 // TestBackfill_GivesTheRowsThatTheEventsGave into an empty database; and after the
 // events it changes nothing.
 func TestBackfill_GivesTheRowsThatTheEventsGave(t *testing.T) {
+	t.Parallel()
 	end := time.Unix(1_790_000_000, 0)
 	events := lives(20, end)
 	onBoth(t, func(t *testing.T, url string) {

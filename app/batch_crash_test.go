@@ -23,6 +23,7 @@ import (
 // that were not answered are sent again with the same Idempotency-Key. In the end
 // each item has one outcome, and each row was changed as often as that says.
 func TestBatchCrash_EveryItemHasOneOutcome(t *testing.T) {
+	t.Parallel()
 	kills := 26
 	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
 		kills = 260

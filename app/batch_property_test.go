@@ -31,6 +31,7 @@ import (
 //   - After the undo each row is what it was before the job, or what somebody made
 //     of it after the job; column for column, with updated_at.
 func TestBatchProperty_OutcomesAddUpAndUndoRestores(t *testing.T) {
+	t.Parallel()
 	rounds, chunks := 1, []int{2} // rounds of a hundred jobs
 	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
 		rounds, chunks = 10, []int{1, 2, 7}

@@ -24,6 +24,7 @@ import (
 // service finds the gap by itself; in the end the tables are those of a service
 // that was never away.
 func TestGaps_FourDaysOfDowntime(t *testing.T) {
+	t.Parallel()
 	end := time.Unix(1_790_000_000, 0)
 	begin := end.Add(-65 * 24 * time.Hour) // of all stories
 	down, up := begin.Add(12*time.Hour), begin.Add(4*24*time.Hour+12*time.Hour)

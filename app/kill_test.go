@@ -100,6 +100,7 @@ type crash struct {
 // with a new signature. In the end everything is applied once: the rows are those of
 // a run that nobody disturbed.
 func TestCrash_NothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	perStep, random, perRound := 3, 10, 24
 	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
 		perStep, random = 30, 80

@@ -23,6 +23,7 @@ import (
 // processes at once. Every order is delivered as another connected account, so
 // that all of them meet in one database; the rows must not differ.
 func TestOrder_EveryArrivalEndsInTheSameRows(t *testing.T) {
+	t.Parallel()
 	streams := map[string][][]byte{
 		"journey-a": journeyA(t),
 		"chains":    chains(t),

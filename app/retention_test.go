@@ -23,6 +23,7 @@ var shortRetention = app.Retention{
 // TestRetention_BoundsTheTables: a service deletes by itself what is old, and nothing
 // else.
 func TestRetention_BoundsTheTables(t *testing.T) {
+	t.Parallel()
 	onBothAtOnce(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url)
 		history := bench.History{Events: 4000, Days: 100, Until: time.Now(), Logs: 1000, Trail: true, Histogram: "0 0 3:1"}
@@ -38,7 +39,7 @@ func TestRetention_BoundsTheTables(t *testing.T) {
 		old := func(days int) time.Time { return time.Now().UTC().AddDate(0, 0, -days) }
 		count := func(query string, args ...any) string { return service.value("SELECT COUNT(*) FROM "+query, args...) }
 		const unresolved = `stripe_event_id IN (SELECT stripe_event_id FROM webhook_dead_letter_queue)`
-		eventually(t, time.Minute, "that what is old is gone", func() bool {
+		eventually(t, 5*time.Minute, "that what is old is gone", func() bool {
 			return count(`stripe_webhook_events WHERE NOT `+unresolved+` AND received_at < $1`, old(45)) == "0" &&
 				count(`stripe_webhook_events WHERE payload IS NOT NULL AND NOT `+unresolved+` AND received_at < $1`, old(35)) == "0" &&
 				count(`webhook_processing_logs WHERE created_at < $1`, old(60)) == "0" &&
