@@ -332,7 +332,7 @@ func TestChaos_SQLite(t *testing.T) {
 		}, nil})
 	}
 	sender.setRate(0)
-	eventually(t, time.Minute, "everything is acknowledged", func() bool { return sender.left() == 0 })
+	eventually(t, 5*time.Minute, "everything is acknowledged", func() bool { return sender.left() == 0 })
 	process.terminate(t)
 	c.mustConverge(mustStart(t, url, app.Options{}))
 }
