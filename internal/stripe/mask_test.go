@@ -37,6 +37,7 @@ func TestMask_ShowsOnlyWhatIsListed(t *testing.T) {
 		{"country", `"DE"`, ""},
 		// To whom.
 		{"email", `"ada@example.com"`, `"•••"`},
+		{"email", `""`, `""`},
 		{"name", `"Ada"`, `"•••"`},
 		{"phone", `"+49 30 1234567"`, `"•••"`},
 		{"description", `"monthly"`, `"•••"`},
