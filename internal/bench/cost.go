@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -64,6 +65,10 @@ func measureCost(ctx context.Context, r *runner) (m Measured, err error) {
 		for _, f := range stored {
 			m.Figures = append(m.Figures, Figure{f.Name, f.Value / all})
 		}
+		if err != nil {
+			return err
+		}
+		m.Parts, err = b.tables(ctx, all)
 		return err
 	})
 	return m, err
@@ -103,6 +108,41 @@ func writtenBytes(pid int) (n int64, err error) {
 		}
 	}
 	return 0, fmt.Errorf("/proc/%d/io has no write_bytes", pid)
+}
+
+// smallTable is how many bytes an event a table has to have to be told of.
+const smallTable = 20
+
+// tables are the bytes of the larger tables with their indexes, of so many events. On
+// SQLite nobody knows without a scan, so there are none.
+func (p *place) tables(ctx context.Context, events float64) (parts []Part, err error) {
+	if p.schema == "" {
+		return nil, nil
+	}
+	err = p.look(ctx, func(db *store.Store) error {
+		const sizes = `
+SELECT c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid)
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind = 'r'
+ORDER BY pg_total_relation_size(c.oid) DESC`
+		rows, err := db.Reader().QueryContext(ctx, sizes, p.schema)
+		if err != nil {
+			return fmt.Errorf("ask for the sizes of the tables: %w", err)
+		}
+		for rows.Next() {
+			var name string
+			var table, indexes float64
+			if err := rows.Scan(&name, &table, &indexes); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			if (table+indexes)/events >= smallTable {
+				parts = append(parts, Part{name, Figures{{"table_bytes_per_event", table / events}, {"index_bytes_per_event", indexes / events}}})
+			}
+		}
+		return errors.Join(rows.Err(), rows.Close())
+	})
+	return parts, err
 }
 
 // stored are the rows of all tables that grow with events, and the size of everything.
