@@ -87,9 +87,7 @@ func (c *chaos) mustConverge(s *service) {
 	c.sender.setRate(0)
 	eventually(c.t, 3*time.Minute, "everything is acknowledged", func() bool { return c.sender.left() == 0 })
 	note("%s: %s", c.name, c.sender.summary())
-	eventually(c.t, time.Minute, "nothing is pending", func() bool {
-		return s.value("SELECT COUNT(*) AS n FROM stripe_webhook_events WHERE status = 'pending'") == "0"
-	})
+	s.mustSettle()
 	for answer, event := range c.sender.wrong {
 		c.t.Errorf("%s was answered %s", event, answer)
 	}
@@ -125,13 +123,14 @@ func (c *chaos) mustConverge(s *service) {
 	if got := s.query("SELECT * FROM webhook_dead_letter_queue"); len(got) != 0 {
 		c.t.Errorf("got %d dead letters, such as %s", len(got), got[0])
 	}
-	undisturbed := mustStart(c.t, storetest.SQLiteURL(c.t, tables), app.Options{Role: app.RoleWeb})
+	undisturbed := mustStart(c.t, storetest.SQLiteURL(c.t, tables), app.Options{})
 	var posts sync.WaitGroup
 	queue := make(chan []byte)
 	for range 16 {
 		posts.Go(func() {
 			for body := range queue {
-				if a, err := undisturbed.tryPost(body); err != nil || a.Status != "succeeded" {
+				// A slow machine may have it settled by a worker.
+				if a, err := undisturbed.tryPost(body); err != nil || (a.Status != "succeeded" && a.Status != "pending") {
 					c.t.Errorf("undisturbed: got %+v, %v", a, err)
 				}
 			}
@@ -142,6 +141,7 @@ func (c *chaos) mustConverge(s *service) {
 	}
 	close(queue)
 	posts.Wait()
+	undisturbed.mustSettle()
 	if d := diff(s.mirror(), undisturbed.mirror()); d != "" {
 		c.t.Errorf("the rows differ from those of an undisturbed run:\n%s", d)
 	}

@@ -120,6 +120,7 @@ func TestCrash_NothingAcknowledgedIsLost(t *testing.T) {
 	for _, body := range events {
 		undisturbed.post(body)
 	}
+	undisturbed.mustSettle()
 	want := undisturbed.mirror()
 	undisturbed.stop()
 
@@ -270,9 +271,7 @@ func (c *crash) converge(events int, want []string) {
 		}
 	}
 	c.t.Logf("after the last kill: %d events, %d answers, %d dead", len(stored), c.answered, dead)
-	eventually(c.t, 2*time.Minute, "nothing is pending", func() bool {
-		return s.value("SELECT COUNT(*) FROM stripe_webhook_events WHERE status = 'pending'") == "0"
-	})
+	s.mustSettle()
 	for query, want := range map[string]string{
 		"SELECT COUNT(*) FROM stripe_webhook_events":                                fmt.Sprint(events),
 		"SELECT COUNT(*) FROM stripe_webhook_events WHERE status = 'succeeded'":     fmt.Sprint(events),

@@ -198,6 +198,14 @@ func send(url string, body []byte, check func(*http.Request, *http.Response, []b
 	return a, err
 }
 
+// mustSettle waits until nothing is pending.
+func (s *service) mustSettle() {
+	s.t.Helper()
+	eventually(s.t, 5*time.Minute, "nothing is pending", func() bool {
+		return s.value("SELECT COUNT(*) FROM stripe_webhook_events WHERE status = 'pending'") == "0"
+	})
+}
+
 // call asks the operators' API.
 func (s *service) call(method, path, body string) (status int, answer map[string]any) {
 	s.t.Helper()
