@@ -21,7 +21,7 @@ const module = "github.com/quotekit/quotekit"
 var floors = [][]string{
 	{".", "docs"}, // the nouns and contracts, and the manual
 	{ // the tools
-		"internal/fold", "internal/histogram", "internal/jobs", "internal/manual", "internal/rest", "internal/sample", "internal/store",
+		"internal/fold", "internal/histogram", "internal/jobs", "internal/manual", "internal/metrics", "internal/rest", "internal/sample", "internal/store",
 		"internal/store/storetest", "internal/stripe", "internal/stripe/stripetest", "internal/task",
 	},
 	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
@@ -34,6 +34,7 @@ var floors = [][]string{
 var sideways = map[string]string{
 	"internal/monitor/dashboard internal/monitor": "pages show what the JSON says, by asking the same reads",
 	"internal/jobs internal/store":                "River works on the store's pools",
+	"internal/metrics internal/store":             "what stands in the tables is read by the same reads as the overview",
 	"internal/store/storetest internal/store":     "it opens stores for tests",
 	"internal/task internal/jobs":                 "a job wakes up the next step",
 	"internal/task internal/store":                "the row of a task is the truth",
@@ -57,6 +58,7 @@ var reserved = []struct {
 	{"github.com/MicahParks/", []string{"internal/rest"}, "who a caller is, is decided in one place"},
 	{"github.com/riverqueue/river/", []string{"internal/jobs"}, "River's drivers and migrations"},
 	{"github.com/riverqueue/river", []string{"app", "internal/alert", "internal/batch", "internal/jobs", "internal/reconcile", "internal/retention", "internal/task", "internal/webhook"}, "who works jobs or wires them"},
+	{"github.com/prometheus/", []string{"internal/metrics"}, "features count in the words of metrics"},
 	{"github.com/wneessen/go-mail", []string{"internal/alert"}, "only alerts are sent as mail"},
 	{"github.com/yuin/goldmark", []string{"internal/manual"}, "only the manual is written in Markdown"},
 	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},

@@ -15,6 +15,7 @@ import (
 	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/batch"
 	"github.com/quotekit/quotekit/internal/jobs"
+	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/monitor/dashboard"
 	"github.com/quotekit/quotekit/internal/reconcile"
 	"github.com/quotekit/quotekit/internal/rest"
@@ -33,7 +34,7 @@ type Role string
 const (
 	RoleAll    Role = "all"
 	RoleWeb    Role = "web"    // answers requests, works no jobs
-	RoleWorker Role = "worker" // works jobs, answers only health checks
+	RoleWorker Role = "worker" // works jobs, answers only health checks and /metrics
 )
 
 // Options are what a program decides rather than an operator.
@@ -70,6 +71,7 @@ type App struct {
 	config  Config
 	options Options
 	store   *store.Store
+	metrics *metrics.Metrics
 	jobs    *jobs.Client
 	webhook *webhook.Service
 	batch   *batch.Service
@@ -93,6 +95,7 @@ type App struct {
 	ready     chan struct{} // closed when requests are let in and jobs are worked
 	draining  atomic.Bool
 	clocks    clocks
+	shares    []share // of the requests in flight
 }
 
 // New opens the database and wires everything, straight down this page. It does
@@ -130,6 +133,7 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 }
 
 func (a *App) wire(ctx context.Context) error {
+	a.metrics = a.newMetrics()
 	workers := river.NewWorkers()
 	var err error
 	periodic := []*river.PeriodicJob{batch.Cleaning(), task.Cleaning(), webhook.Benchmarking(), alert.Evaluating(), retention.Periodic()}
@@ -162,6 +166,7 @@ func (a *App) wire(ctx context.Context) error {
 		Logger:     a.options.Logger,
 		Observe:    a.options.Observe,
 		Fetcher:    fetcher,
+		Metrics:    a.metrics.Webhook,
 	})
 	if err != nil {
 		return err
@@ -179,6 +184,7 @@ func (a *App) wire(ctx context.Context) error {
 		ChunkSize:   a.config.BatchChunkSize,
 		Concurrency: a.config.BatchConcurrency,
 		KeepFor:     days(a.config.BatchKeepDays),
+		Metrics:     a.metrics.Batch,
 		Now:         a.options.Now,
 		Logger:      a.options.Logger,
 	})
@@ -212,7 +218,7 @@ func (a *App) wire(ctx context.Context) error {
 		rest.AccessLog(a.options.Logger, a.options.Now),
 		rest.Recover(a.options.Logger),
 		a.whenPrepared,
-		rest.InFlight(a.shares(mux, router)),
+		rest.InFlight(a.shareOf(mux, router)),
 	)
 	return nil
 }

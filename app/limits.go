@@ -14,20 +14,37 @@ import (
 // does not say.
 const maxInFlight = 2000
 
-// shares part the requests in flight, so that a flood of one kind leaves room for
+// maxScrapes is how many requests for /metrics are worked on at once. They have a
+// share of their own, since it is when there is no room that figures are wanted.
+const maxScrapes = 8
+
+// share is that of a kind of requests.
+type share struct {
+	kind string
+	*rest.Share
+}
+
+// shareOf parts the requests in flight, so that a flood of one kind leaves room for
 // the others: six tenths for Stripe's deliveries, which wait for a commit; three
 // for everybody else; and one for streams, each of which stays for long. What
 // belongs to whom is said before anything is known of the caller.
-func (a *App) shares(mux *http.ServeMux, r *rest.Router) func(*http.Request) *rest.Share {
+func (a *App) shareOf(mux *http.ServeMux, r *rest.Router) func(*http.Request) *rest.Share {
 	most := cmp.Or(a.config.MaxInFlight, maxInFlight)
-	part := func(tenths int) *rest.Share { return rest.NewShare(max(1, most*tenths/10)) }
-	webhooks, others, streams := part(6), part(3), part(1)
+	add := func(kind string, most int) *rest.Share {
+		s := rest.NewShare(max(1, most))
+		a.shares = append(a.shares, share{kind, s})
+		return s
+	}
+	webhooks, others, streams := add("webhook", most*6/10), add("other", most*3/10), add("stream", most/10)
+	scrapes := add("metrics", maxScrapes)
 	return func(req *http.Request) *rest.Share {
 		switch {
 		case isHealthCheck(req):
 			return nil
 		case isWebhook(req):
 			return webhooks
+		case isScrape(req):
+			return scrapes
 		}
 		if _, pattern := mux.Handler(req); r.Streams(pattern) || req.URL.Path == dashboard.StreamPath {
 			return streams

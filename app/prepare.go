@@ -92,10 +92,11 @@ func (a *App) patiently(ctx context.Context, do func(context.Context) error) err
 }
 
 // whenPrepared refuses requests as long as the tables may not be what this
-// program expects. Health checks are always answered.
+// program expects. Health checks are always answered, and so is /metrics, which
+// says that the tables cannot be read.
 func (a *App) whenPrepared(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !a.prepared.Load() && !isHealthCheck(r) {
+		if !a.prepared.Load() && !isHealthCheck(r) && !isScrape(r) {
 			w.Header().Set("Retry-After", comeAgain)
 			rest.WriteError(w, r, a.options.Logger, quotekit.Errorf(quotekit.EUnavailable,
 				"The service is starting and waits for its database; come again."))

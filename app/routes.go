@@ -31,6 +31,7 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	anybody := rest.Access{}
 	r.Add("GET /livez", anybody, health("isLive", "Whether the process lives", func(*http.Request) error { return nil }))
 	r.Add("GET /readyz", anybody, health("isReady", "Whether requests are welcome: the database answers and can be written, the tables are up to date, and the service is not stopping", a.checkReady))
+	r.Add("GET "+metricsPath, a.scrapers(), a.serveMetrics())
 	if a.options.Extra != nil {
 		a.options.Extra(mux)
 	}

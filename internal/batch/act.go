@@ -99,7 +99,7 @@ func (s *Service) RetryFailed(ctx context.Context, c Caller, jobID string) (stor
 	if r.total, r.items, err = marshalItems(items); err != nil {
 		return job, false, err
 	}
-	if work.Operation == undoOperation {
+	if work.Operation == UndoOperation {
 		r.parent = work.ParentID // whose before-images it needs
 	}
 	return s.insert(ctx, c, r)
@@ -113,7 +113,7 @@ func (s *Service) Undo(ctx context.Context, c Caller, jobID string, dryRun bool)
 	}
 	operation := s.catalog.byName[job.Operation]
 	switch {
-	case job.Operation == undoOperation:
+	case job.Operation == UndoOperation:
 		return job, false, quotekit.Errorf(quotekit.EConflict, "batch job %s is an undo itself; submit the operation again", jobID)
 	case job.DryRun || operation.Kind == quotekit.OperationExport:
 		return job, false, quotekit.Errorf(quotekit.EConflict, "batch job %s has changed nothing", jobID)
@@ -128,7 +128,7 @@ func (s *Service) Undo(ctx context.Context, c Caller, jobID string, dryRun bool)
 		return job, false, quotekit.Errorf(quotekit.EConflict, "what batch job %s has done is not recorded", jobID)
 	}
 	r := request{
-		operation: undoOperation, dryRun: dryRun, parent: jobID, hash: hashOf(fmt.Sprint("undo ", jobID, dryRun), nil),
+		operation: UndoOperation, dryRun: dryRun, parent: jobID, hash: hashOf(fmt.Sprint("undo ", jobID, dryRun), nil),
 		audited: store.AuditBatchUndo, target: jobID,
 	}
 	if r.options, err = json.Marshal(undoOptions{Operation: job.Operation}); err != nil {

@@ -97,25 +97,36 @@ func (r *Runner) giveUp(ctx context.Context, u unit, cause error) []unit {
 func (r *Runner) attempt(ctx context.Context, units []unit) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	defer cancel()
-	return r.store.WithTx(ctx, func(tx *store.Tx) error {
-		for _, u := range units {
-			if err := r.work(ctx, tx, u); err != nil {
+	outcomes := make([]map[quotekit.Outcome]int, len(units))
+	err := r.store.WithTx(ctx, func(tx *store.Tx) (err error) {
+		for i, u := range units {
+			if outcomes[i], err = r.work(ctx, tx, u); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for i, u := range units {
+		for outcome, n := range outcomes[i] {
+			r.metrics.Counted(u.run.work.Operation, u.run.work.DryRun, outcome, n)
+		}
+	}
+	return nil
 }
 
-// work is what a unit does in its transaction.
-func (r *Runner) work(ctx context.Context, tx *store.Tx, u unit) error {
+// work is what a unit does in its transaction. It returns how many items came to
+// which outcome.
+func (r *Runner) work(ctx context.Context, tx *store.Tx, u unit) (map[quotekit.Outcome]int, error) {
 	p := u.run.plan
 	wait := lockWait
 	if len(u.items) == 1 {
 		wait = lockWaitAlone
 	}
 	if err := tx.BoundLockWait(ctx, wait); err != nil {
-		return err
+		return nil, err
 	}
 	var results []store.ItemResult
 	effect := func() (err error) {
@@ -129,13 +140,17 @@ func (r *Runner) work(ctx context.Context, tx *store.Tx, u unit) error {
 		err = effect()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ours, err := tx.AdvanceBatch(ctx, p.work.ID, u.run.fence, results)
 	if err == nil && !ours {
-		return errFenced
+		return nil, errFenced
 	}
-	return err
+	outcomes := map[quotekit.Outcome]int{}
+	for _, r := range results {
+		outcomes[r.Outcome]++
+	}
+	return outcomes, err
 }
 
 // isolate finds out which item it is that the database refuses: the unit is

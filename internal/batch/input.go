@@ -11,9 +11,9 @@ import (
 	"github.com/quotekit/quotekit/internal/store"
 )
 
-// undoOperation is the name of a job that takes back another. It is not in the
+// UndoOperation is the name of a job that takes back another. It is not in the
 // table of operations, since nobody can ask for it by name.
-const undoOperation = "undo"
+const UndoOperation = "undo"
 
 // item is one item of a job.
 type item struct {

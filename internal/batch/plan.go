@@ -20,7 +20,7 @@ func newCatalog(list []quotekit.Operation) (catalog, error) {
 	for _, o := range list {
 		_, twice := c.byName[o.Name]
 		switch {
-		case o.Name == "" || o.Name == undoOperation:
+		case o.Name == "" || o.Name == UndoOperation:
 			return c, fmt.Errorf("table of operations: the name %q cannot be used", o.Name)
 		case twice:
 			return c, fmt.Errorf("table of operations: %s stands twice", o.Name)
@@ -52,7 +52,7 @@ type undoOptions struct {
 
 // plan reads a stored job. An error means that it cannot run with this program.
 func (c catalog) plan(work store.BatchWork) (*plan, error) {
-	p := &plan{work: work, undo: work.Operation == undoOperation}
+	p := &plan{work: work, undo: work.Operation == UndoOperation}
 	name := work.Operation
 	var raw []json.RawMessage
 	if err := json.Unmarshal(work.Items, &raw); err != nil {

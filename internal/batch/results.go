@@ -116,7 +116,7 @@ func (s *Service) results(ctx context.Context, userID string, job store.BatchJob
 // operationOf is the operation of a job, and of an undo that of its parent.
 func (s *Service) operationOf(job store.BatchJob) (o quotekit.Operation, ok bool) {
 	name := job.Operation
-	if name == undoOperation {
+	if name == UndoOperation {
 		var options undoOptions
 		if json.Unmarshal(job.Options, &options) != nil {
 			return o, false

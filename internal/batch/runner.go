@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/store"
 )
 
@@ -51,6 +52,7 @@ type Runner struct {
 	// workers is how many transactions run side by side, and unitsPerTx how many
 	// units one of them may hold.
 	workers, unitsPerTx int
+	metrics             *metrics.Batch
 	now                 func() time.Time
 	logger              *slog.Logger
 

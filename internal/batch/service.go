@@ -9,6 +9,7 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/jobs"
+	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/store"
 )
 
@@ -21,6 +22,8 @@ type Config struct {
 	Concurrency int
 	// KeepFor is how long finished jobs are kept; zero means 30 days.
 	KeepFor time.Duration
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *metrics.Batch
 	Now     func() time.Time
 	Logger  *slog.Logger
 }
@@ -70,7 +73,7 @@ func New(s *store.Store, client *jobs.Client, workers *river.Workers, c Config) 
 	watchers := newWatchers()
 	runner := &Runner{
 		store: s, catalog: catalog, schedule: newSchedule(c.Concurrency, c.Now), watchers: watchers,
-		owner: quotekit.NewID(), chunkSize: c.ChunkSize, workers: chunkWorkers, unitsPerTx: unitsPerTx, now: c.Now, logger: c.Logger,
+		owner: quotekit.NewID(), chunkSize: c.ChunkSize, workers: chunkWorkers, unitsPerTx: unitsPerTx, metrics: c.Metrics, now: c.Now, logger: c.Logger,
 		kick: make(chan struct{}, 1),
 	}
 	river.AddWorker(workers, &wakeWorker{runner: runner})

@@ -10,8 +10,9 @@ import (
 // Share is how many requests of one kind may be worked on at once. A kind that is
 // flooded uses up its own share and no other.
 type Share struct {
-	most  int64
-	taken atomic.Int64
+	most       int64
+	taken      atomic.Int64
+	turnedAway atomic.Int64
 }
 
 // NewShare makes a share of at most so many requests.
@@ -28,6 +29,15 @@ func (s *Share) take() bool {
 
 func (s *Share) give() { s.taken.Add(-1) }
 
+// Most is how many requests of the share may be worked on at once.
+func (s *Share) Most() int64 { return s.most }
+
+// Taken is how many requests of the share are worked on.
+func (s *Share) Taken() int64 { return min(s.taken.Load(), s.most) }
+
+// TurnedAway is how many requests there was no room for so far.
+func (s *Share) TurnedAway() int64 { return s.turnedAway.Load() }
+
 // busyRetryAfter is what is told to a caller for whom there is no room, in seconds.
 const busyRetryAfter = "5"
 
@@ -43,6 +53,7 @@ func InFlight(shareOf func(*http.Request) *Share) Middleware {
 				return
 			}
 			if !share.take() {
+				share.turnedAway.Add(1)
 				w.Header().Set("Retry-After", busyRetryAfter)
 				if r.ContentLength != 0 {
 					// Else the server reads the body before it sends the answer.

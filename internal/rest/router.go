@@ -31,6 +31,8 @@ type Access struct {
 	Middleware Middleware
 	// Schemes are the credentials it takes, any one of them.
 	Schemes []Scheme
+	// Optional says that some callers are let in without any.
+	Optional bool
 	// Doc is a sentence of the endpoint's description.
 	Doc string
 }
@@ -150,6 +152,9 @@ func (r *Router) operation(method, path string, who Access, e Endpoint) *huma.Op
 		op.RequestBody = r.body(*e.Body)
 	}
 	problems := append([]int{http.StatusInternalServerError, http.StatusServiceUnavailable}, e.Problems...)
+	if who.Optional {
+		op.Security = append(op.Security, map[string][]string{})
+	}
 	for _, s := range who.Schemes {
 		problems = append(problems, http.StatusUnauthorized, http.StatusForbidden)
 		op.Security = append(op.Security, map[string][]string{string(s): {}})

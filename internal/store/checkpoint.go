@@ -26,7 +26,10 @@ type checkpointer struct {
 	db      *sql.DB
 	commits atomic.Int64
 	stop    context.CancelFunc
-	done    sync.WaitGroup
+	running sync.WaitGroup
+
+	done, failed atomic.Int64 // checkpoints
+	pending      atomic.Int64 // pages that the last one has left in the WAL
 }
 
 func startCheckpointer(path string) (*checkpointer, error) {
@@ -37,7 +40,7 @@ func startCheckpointer(path string) (*checkpointer, error) {
 	db.SetMaxOpenConns(1)
 	ctx, stop := context.WithCancel(context.Background())
 	c := &checkpointer{db: db, stop: stop}
-	c.done.Go(func() { c.run(ctx) })
+	c.running.Go(func() { c.run(ctx) })
 	return c, nil
 }
 
@@ -53,15 +56,25 @@ func (c *checkpointer) run(ctx context.Context) {
 		}
 		if n := c.commits.Load(); n != seen {
 			seen = n
-			// What fails here is left to the writer's own checkpoint, whose
-			// commit tells the error to somebody.
-			_, _ = c.db.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+			c.checkpoint(ctx)
 		}
 	}
 }
 
+// checkpoint moves what it can. What fails here is left to the writer's own
+// checkpoint, whose commit tells the error to somebody.
+func (c *checkpointer) checkpoint(ctx context.Context) {
+	var busy, pages, moved int64
+	if err := c.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved); err != nil {
+		c.failed.Add(1)
+		return
+	}
+	c.done.Add(1)
+	c.pending.Store(max(pages-moved, 0))
+}
+
 func (c *checkpointer) close() error {
 	c.stop()
-	c.done.Wait()
+	c.running.Wait()
 	return c.db.Close()
 }

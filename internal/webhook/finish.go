@@ -46,6 +46,7 @@ func (w *AttemptWorker) finish(ctx context.Context, e store.PendingEvent, a atte
 func (w *AttemptWorker) settle(ctx context.Context, group []*finishing) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	w.telemetry.metrics.GroupedAttempts(len(group))
 	w.settleGroup(ctx, group)
 }
 

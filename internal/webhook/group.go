@@ -115,6 +115,13 @@ func (g *Group) waited() time.Duration {
 	return g.oldest()
 }
 
+// queued is how many deliveries wait, and how long the first has.
+func (g *Group) queued() (deliveries int, first time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.count, g.oldest()
+}
+
 // oldest is how long the first of those who wait has waited. It is called with
 // the lock.
 func (g *Group) oldest() time.Duration {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/rest"
 	"github.com/quotekit/quotekit/internal/store"
 	"github.com/quotekit/quotekit/internal/stripe"
@@ -38,6 +39,7 @@ type Receiver struct {
 	logger   *slog.Logger
 	observe  observer
 	figures  *figures
+	metrics  *metrics.Webhook
 }
 
 // received is the answer to a delivery that is kept.
@@ -64,6 +66,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := rest.ProblemOf(err)
 	rc.figures.refuse(rc.now(), p.Code)
+	rc.metrics.Refused(p.Code)
 	switch p.Status {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/jobs"
+	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/store"
 	"github.com/quotekit/quotekit/internal/task"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Committers int
 	// Fetcher asks Stripe for objects; nil where STRIPE_SECRET_KEY is not set.
 	Fetcher Fetcher
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *metrics.Webhook
 	Now     func() time.Time
 	Logger  *slog.Logger
 	// Observe is told each step ([StepRead] and so on) on the goroutine that does
@@ -72,7 +75,7 @@ func New(s *store.Store, client *jobs.Client, workers *river.Workers, c Config) 
 	if err != nil {
 		return nil, err
 	}
-	telemetry := &Telemetry{store: s, logger: c.Logger, figures: newFigures()}
+	telemetry := &Telemetry{store: s, logger: c.Logger, figures: newFigures(), metrics: c.Metrics}
 	settler := &Settler{store: s, jobs: client, telemetry: telemetry, now: c.Now, logger: c.Logger, observe: c.Observe}
 	limit, committers := c.QueueLimit, c.Committers
 	if limit == 0 {
@@ -106,7 +109,7 @@ func New(s *store.Store, client *jobs.Client, workers *river.Workers, c Config) 
 		receiver: &Receiver{
 			secrets: c.Secrets, clock: newClock(c.Secrets), livemode: c.Livemode, routes: routes, group: group,
 			slots: newSlots(), fetches: c.Fetcher != nil, now: c.Now, logger: c.Logger, observe: c.Observe,
-			figures: telemetry.figures,
+			figures: telemetry.figures, metrics: c.Metrics,
 		},
 		group:      group,
 		telemetry:  telemetry,
@@ -153,3 +156,6 @@ const pressedAfter = 20 * time.Millisecond
 
 // Pressed reports whether deliveries wait, so that what is not urgent should.
 func (s *Service) Pressed() bool { return s.group.waited() > pressedAfter }
+
+// Waiting is how many deliveries wait for a group, and how long the first has.
+func (s *Service) Waiting() (deliveries int, first time.Duration) { return s.group.queued() }

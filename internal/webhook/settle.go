@@ -37,6 +37,7 @@ type settling struct {
 func (s *Settler) settle(ctx context.Context, batch []*delivery) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	s.telemetry.metrics.Grouped(len(batch))
 	byID := make(map[string]*settling, len(batch))
 	group := make([]*settling, 0, len(batch))
 	for _, d := range batch {
@@ -230,7 +231,9 @@ func (s *Settler) answer(group []*settling, states map[string]store.ReceivedStat
 	for _, e := range group {
 		state := states[e.event.ID]
 		for i, d := range e.all {
-			d.done <- answer{status: state.Status, duplicate: isDuplicate(e, state, i)}
+			duplicate := isDuplicate(e, state, i)
+			d.done <- answer{status: state.Status, duplicate: duplicate}
+			s.telemetry.metrics.Delivered(d.source.action == store.AuditImported, duplicate)
 		}
 		if state.Taken {
 			s.telemetry.settled(e, started, committed)

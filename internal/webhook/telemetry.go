@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/store"
 )
 
@@ -31,6 +32,7 @@ type Telemetry struct {
 	store   *store.Store
 	logger  *slog.Logger
 	figures *figures
+	metrics *metrics.Webhook
 
 	mu      sync.Mutex
 	buffer  []store.ProcessingLog
@@ -52,6 +54,7 @@ func (t *Telemetry) settled(e *settling, started, committed time.Time) {
 		l.Handler = e.route.Handler
 	}
 	if e.decision.kept {
+		t.metrics.Decided(l.EventType, metrics.Kept, "")
 		l.Stage, l.Status = "kept", string(e.decision.status)
 		t.add(l)
 		return
@@ -61,10 +64,20 @@ func (t *Telemetry) settled(e *settling, started, committed time.Time) {
 
 // attempt records an attempt, and the time of the event if that completed it.
 func (t *Telemetry) attempt(l store.ProcessingLog, a store.Attempt) {
+	t.metrics.Decided(l.EventType, decisions[a.Status], a.Reason)
 	t.add(stages(l, a)...)
 	if a.Status == quotekit.EventSucceeded || a.Status == quotekit.EventIgnored {
 		t.figures.completed(l)
+		t.metrics.Completed(l.EventType, l.Took, l.StageMicros)
 	}
+}
+
+// decisions are what an attempt counts as, by what the event is after it.
+var decisions = map[quotekit.EventStatus]metrics.Decision{
+	quotekit.EventSucceeded: metrics.Succeeded,
+	quotekit.EventIgnored:   metrics.Ignored,
+	quotekit.EventPending:   metrics.Failed,
+	quotekit.EventDead:      metrics.Dead,
 }
 
 // attempted records a retry.
@@ -82,6 +95,9 @@ func (t *Telemetry) attempted(e store.PendingEvent, a attempt, outcome store.Att
 	}
 	if a.route != nil {
 		l.Handler = a.route.Handler
+	}
+	if e.Attempts > 0 {
+		t.metrics.Retried(l.EventType)
 	}
 	t.attempt(l, outcome)
 }
