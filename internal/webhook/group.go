@@ -21,11 +21,16 @@ const maxAttempts = 32
 
 const (
 	// keepAfter is the first bound of the wait: when somebody has waited longer for
-	// a group, what is not urgent is kept for its lane instead of being settled. It
-	// is half of what an urgent event has from its arrival to its effect (200 ms),
-	// which is the group under way and its own; and far above the wait on a machine
-	// that keeps up, some milliseconds.
-	keepAfter = 100 * time.Millisecond
+	// a group, what is not urgent is kept for its lane instead of being settled. Urgent
+	// events do not feel it: they wait for the group under way and their own, however
+	// many others wait. It is what a burst of a thousand connections makes two processors
+	// wait, since to keep an event and settle it later costs more than twice what it costs
+	// to settle it; see docs/performance.md.
+	keepAfter = 1500 * time.Millisecond
+	// turnShare is the part of it, 100 ms, that an event which is not urgent waits for a
+	// handler's turn. Handlers that are that slow are as slow for those behind it, and
+	// who waits takes a place among the requests in flight.
+	turnShare = 15
 	// refuseAfter is the second bound: nothing has been committed for so long that
 	// more deliveries would only wait until their sender hangs up.
 	refuseAfter = 5 * time.Second

@@ -127,7 +127,7 @@ func (rc *Receiver) decide(ctx context.Context, r *quotekit.Route, event quoteki
 	case rc.deferred(r), r.Priority > urgent && rc.group.behind():
 		return keep()
 	}
-	patience := rc.group.keepAfter
+	patience := rc.group.keepAfter / turnShare
 	if r.Priority <= urgent {
 		patience = r.Timeout - rc.now().Sub(arrived)
 	}
