@@ -2,7 +2,7 @@
 
 GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
-TIMEOUT ?= 40m
+TIMEOUT ?= 60m
 BENCH ?= .
 BENCHTIME ?= 20000x
 FUZZTIME ?= 30s

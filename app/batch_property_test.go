@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -32,9 +33,12 @@ import (
 //     of it after the job; column for column, with updated_at.
 func TestBatchProperty_OutcomesAddUpAndUndoRestores(t *testing.T) {
 	t.Parallel()
-	rounds, chunks := 1, []int{2} // rounds of a hundred jobs
-	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
-		rounds, chunks = 10, []int{1, 2, 7}
+	rounds, chunks := 10, []int{1, 2, 7} // rounds of a hundred jobs
+	if os.Getenv("QUOTEKIT_TEST_LONG") == "" {
+		rounds, chunks = 1, []int{2}
+		if err := flag.Set("rapid.checks", "40"); err != nil { // no other test of the package has any
+			t.Fatal(err)
+		}
 	}
 	for _, chunk := range chunks {
 		t.Run(fmt.Sprint("chunk=", chunk), func(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 	// acknowledged at the latest.
 	recovery = 15 * time.Second
 	// chaosRate is how many new events come in a second.
-	chaosRate = 50
+	chaosRate = 40
 )
 
 // fault is something that goes wrong for a while.

@@ -252,7 +252,7 @@ func TestFlood_UrgentEventsAreSettledInTheRequest(t *testing.T) {
 		for i := range routes {
 			routes[i].Timeout = time.Minute // what takes long here is for the benchmark to say
 		}
-		s := mustStart(t, url, app.Options{Routes: routes, KeepAfter: 100 * time.Millisecond}) // the product's
+		s := mustStart(t, url, app.Options{Routes: routes, KeepAfter: 1500 * time.Millisecond}) // the product's
 		f := newFlood(t, s.URL())
 		f.most = events / 2
 		f.run(events, 16, func() bool { return len(s.query(pendingQuery)) == 0 })

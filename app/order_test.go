@@ -32,7 +32,7 @@ func TestOrder_EveryArrivalEndsInTheSameRows(t *testing.T) {
 		"sample-2":  journey(2),
 		"sample-3":  journey(3),
 	}
-	orders := 24
+	orders := 10
 	if os.Getenv("QUOTEKIT_TEST_LONG") != "" {
 		orders = 1000
 	}

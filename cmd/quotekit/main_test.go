@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 //	freeport NAME               set $NAME to host:port where nobody listens
 //	happens TYPE [N]            let N events of the type happen at the fake of Stripe, whose
 //	                            address and key are $FAKE_STRIPE and $FAKE_STRIPE_KEY
-//	waitalert RULE              wait until an alert of the rule fires
+//	waitalert RULE [PATTERN]    wait until an alert of the rule fires, and its line fits
 //
 // $RECEIVER takes whatever is posted to it.
 func TestScript(t *testing.T) { runScripts(t, "testdata/script", "") }
@@ -119,19 +120,20 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func waitAlert(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: waitalert RULE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitalert RULE [PATTERN]")
 	}
+	pattern := regexp.MustCompile(regexp.QuoteMeta(args[0]) + " .*" + strings.Join(args[1:], ""))
 	fires := func() bool {
 		ts.Check(ts.Exec("quotekit", "alerts", "list"))
-		return strings.Contains(ts.ReadFile("stdout"), args[0]+" ")
+		return pattern.MatchString(ts.ReadFile("stdout"))
 	}
 	for range 3 { // whoever evaluates looks every ten seconds
 		if until(fires) {
 			return
 		}
 	}
-	ts.Fatalf("no alert %s fires", args[0])
+	ts.Fatalf("no alert %s fires", strings.Join(args, ": "))
 }
 
 func answers(ts *testscript.TestScript, neg bool, args []string) {
