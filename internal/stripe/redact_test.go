@@ -52,7 +52,7 @@ func FuzzRedact(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value, before, after string) {
 		clean := cleanText(value)
 		if utf8.RuneCountInString(value) < minRedacted || utf8.RuneCountInString(clean) < minRedacted || strings.Contains(clean, "…") {
-			t.Skip()
+			return // Redact promises nothing about it
 		}
 		payload := append(appendString([]byte(`{"metadata":{"k":`), value), "}}"...)
 		got := Redact(before+clean+after, payload)
