@@ -86,7 +86,7 @@ type runner struct {
 func (r *runner) mix() (*Mix, error) {
 	if r.stories == nil {
 		var err error
-		if r.stories, err = NewMix(r.seed, r.Sizes.Stories, r.Routes); err != nil {
+		if r.stories, err = NewMix(r.seed, r.Sizes.Stories, r.Routes, time.Now); err != nil {
 			return nil, err
 		}
 	}

@@ -28,12 +28,12 @@ type Mix struct {
 }
 
 // NewMix returns a mix of so many stories at a time, each about ten objects, for a table
-// of routes. The same seed tells the same stories. It fails if a routed type is one that
-// package sample cannot make.
-func NewMix(seed uint64, stories int, routes []quotekit.Route) (*Mix, error) {
+// of routes. The same seed at the same time tells the same stories; their events come
+// when now says. It fails if a routed type is one that package sample cannot make.
+func NewMix(seed uint64, stories int, routes []quotekit.Route, now func() time.Time) (*Mix, error) {
 	m := &Mix{
 		random: rand.New(rand.NewPCG(seed, 1)),
-		maker:  sample.New(rand.NewPCG(seed, 2), time.Now),
+		maker:  sample.New(rand.NewPCG(seed, 2), now),
 		open:   make([][]sample.Event, stories),
 	}
 	told := map[string]bool{}

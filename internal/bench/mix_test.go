@@ -2,6 +2,7 @@ package bench
 
 import (
 	"testing"
+	"time"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/handlers"
@@ -11,7 +12,7 @@ import (
 // TestMix_IsManyObjectsAndEveryType: what a load consists of.
 func TestMix_IsManyObjectsAndEveryType(t *testing.T) {
 	const stories, n = 100, 6000
-	mix, err := NewMix(1, stories, handlers.Routes())
+	mix, err := NewMix(1, stories, handlers.Routes(), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +61,10 @@ func TestMix_IsManyObjectsAndEveryType(t *testing.T) {
 }
 
 func TestMix_TheSameSeedTellsTheSameStories(t *testing.T) {
+	now := time.Now() // an event's id begins with its time
 	var lists [3][]string
 	for i, seed := range []uint64{1, 1, 2} {
-		mix, err := NewMix(seed, 10, handlers.Routes())
+		mix, err := NewMix(seed, 10, handlers.Routes(), func() time.Time { return now })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +84,7 @@ func TestMix_TheSameSeedTellsTheSameStories(t *testing.T) {
 }
 
 func TestMix_NobodyCanMakeAnyType(t *testing.T) {
-	if _, err := NewMix(1, 10, []quotekit.Route{{Type: "comet.sighted"}}); err == nil {
+	if _, err := NewMix(1, 10, []quotekit.Route{{Type: "comet.sighted"}}, time.Now); err == nil {
 		t.Error("got no error for a type without a sample")
 	}
 }
