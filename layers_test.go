@@ -244,7 +244,7 @@ func checkUses(t *testing.T, pkg string, names, rooms []string) {
 }
 
 func TestLayers_OnlyTheCommandTouchesTheProcess(t *testing.T) {
-	checkUses(t, "os", processOnly, []string{"cmd/quotekit"})
+	checkUses(t, "os", processOnly, []string{"cmd/quotekit", "examples/prices"})
 }
 
 func TestLayers_TheClockIsInjected(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -48,13 +49,31 @@ func TestScript_Postgres(t *testing.T) {
 	runScripts(t, "testdata/postgres", url)
 }
 
-func runScripts(t *testing.T, dir, databaseURL string) {
+// TestScript_Clients runs the examples of how to use the HTTP API, in every language:
+// $PROJECT is the folder of the project, $PRICES the example in Go.
+func TestScript_Clients(t *testing.T) {
+	if os.Getenv("QUOTEKIT_TEST_NODE") == "" {
+		t.Fatal("QUOTEKIT_TEST_NODE is not set: run the tests with make test, or with scripts/with-node")
+	}
+	project, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prices := filepath.Join(t.TempDir(), "prices")
+	if out, err := exec.Command("go", "build", "-o", prices, "../../examples/prices").CombinedOutput(); err != nil {
+		t.Fatalf("build the example: %v\n%s", err, out)
+	}
+	runScripts(t, "testdata/clients", "", "PROJECT="+project, "PRICES="+prices)
+}
+
+func runScripts(t *testing.T, dir, databaseURL string, environment ...string) {
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "waitfor": waitFor, "jsonenv": jsonEnv, "answers": answers, "freeport": freePort, "happens": happens, "waitalert": waitAlert,
 		},
 		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, environment...)
 			e.Setenv("QUOTEKIT_LOG_FORMAT", "text")
 			e.Setenv("DATABASE_URL", databaseURL)
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each command otherwise
