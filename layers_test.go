@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
 	{"internal/bench"}, // measures them from outside
 	{"app"},
-	{"cmd/quotekit"},
+	{"cmd/quotekit", "examples/prices"}, // programs
 }
 
 // sideways are the imports within a floor, and why.
@@ -61,8 +61,9 @@ var reserved = []struct {
 	{"github.com/prometheus/", []string{"internal/metrics"}, "features count in the words of metrics"},
 	{"github.com/wneessen/go-mail", []string{"internal/alert"}, "only alerts are sent as mail"},
 	{"github.com/yuin/goldmark", []string{"internal/manual"}, "only the manual is written in Markdown"},
+	{"github.com/rs/cors", []string{"internal/rest"}, "only the middleware speaks of origins"},
 	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},
-	{"os/signal", []string{"cmd/quotekit"}, "only the command knows the process"},
+	{"os/signal", []string{"cmd/quotekit", "examples/prices"}, "only programs know the process"},
 	{"flag", nil, "flags are the command's, and its library reads them"},
 }
 

@@ -217,6 +217,7 @@ func (a *App) wire(ctx context.Context) error {
 		rest.SecurityHeaders,
 		rest.AccessLog(a.options.Logger, a.options.Now),
 		rest.Recover(a.options.Logger),
+		rest.CrossOrigin(a.config.CORSOrigins),
 		a.whenPrepared,
 		rest.InFlight(a.shareOf(mux, router)),
 	)

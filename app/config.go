@@ -71,6 +71,9 @@ type Config struct {
 	// PublicURL is where people reach the service, for links in messages.
 	PublicURL string
 
+	// CORSOrigins are those whose pages may call the API from a browser.
+	CORSOrigins []string
+
 	// OTLPEndpoint is kept to be shown; the OpenTelemetry library reads its
 	// own variables.
 	OTLPEndpoint string

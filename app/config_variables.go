@@ -48,6 +48,7 @@ func variables() []variable {
 		{"SUPABASE_URL", "", setURL(func(c *Config) *string { return &c.SupabaseURL }), redactURL},
 		{"SUPABASE_JWKS_URL", "", setURL(func(c *Config) *string { return &c.SupabaseJWKSURL }), redactURL},
 		{"QUOTEKIT_ADMIN_TOKEN", "", setAdminTokens, hideTokens},
+		{"QUOTEKIT_CORS_ORIGINS", "", setOrigins, nil},
 		{"QUOTEKIT_MAX_IN_FLIGHT", "2000", setNumber(1, 100_000, func(c *Config) *int { return &c.MaxInFlight }), nil},
 		{"QUOTEKIT_BATCH_CHUNK_SIZE", "50", setNumber(1, 1000, func(c *Config) *int { return &c.BatchChunkSize }), nil},
 		{"QUOTEKIT_BATCH_CONCURRENCY", "5", setNumber(1, 50, func(c *Config) *int { return &c.BatchConcurrency }), nil},
@@ -198,6 +199,18 @@ func setURL(field func(*Config) *string) func(*Config, string) error {
 		*field(c) = s
 		return nil
 	}
+}
+
+func setOrigins(c *Config, s string) error {
+	for origin := range strings.SplitSeq(s, ",") {
+		origin = strings.TrimSpace(origin)
+		u, err := url.Parse(origin)
+		if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin || strings.Contains(u.Host, "*") {
+			return fmt.Errorf("has %q, not an origin of the form https://app.example.com", origin)
+		}
+		c.CORSOrigins = append(c.CORSOrigins, origin)
+	}
+	return nil
 }
 
 func setEmail(c *Config, s string) error {
