@@ -22,7 +22,7 @@ var floors = [][]string{
 	{".", "docs"}, // the nouns and contracts, and the manual
 	{ // the tools
 		"internal/fold", "internal/histogram", "internal/jobs", "internal/manual", "internal/metrics", "internal/rest", "internal/sample", "internal/store",
-		"internal/store/storetest", "internal/stripe", "internal/stripe/stripetest", "internal/task",
+		"internal/store/storetest", "internal/stripe", "internal/stripe/stripetest", "internal/task", "internal/tracing",
 	},
 	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
 	{"internal/bench"}, // measures them from outside
@@ -61,6 +61,9 @@ var reserved = []struct {
 	{"github.com/prometheus/", []string{"internal/metrics"}, "features count in the words of metrics"},
 	{"github.com/wneessen/go-mail", []string{"internal/alert"}, "only alerts are sent as mail"},
 	{"github.com/yuin/goldmark", []string{"internal/manual"}, "only the manual is written in Markdown"},
+	{"go.opentelemetry.io/otel/sdk", []string{"internal/tracing"}, "others know spans, not where they go"},
+	{"go.opentelemetry.io/otel/exporters", []string{"internal/tracing"}, "others know spans, not where they go"},
+	{"go.opentelemetry.io/contrib", []string{"internal/tracing"}, "others know spans, not where they go"},
 	{"github.com/rs/cors", []string{"internal/rest"}, "only the middleware speaks of origins"},
 	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},
 	{"os/signal", []string{"cmd/quotekit", "examples/prices"}, "only programs know the process"},

@@ -23,6 +23,7 @@ import (
 	"github.com/quotekit/quotekit/internal/store"
 	"github.com/quotekit/quotekit/internal/stripe"
 	"github.com/quotekit/quotekit/internal/task"
+	"github.com/quotekit/quotekit/internal/tracing"
 	"github.com/quotekit/quotekit/internal/webhook"
 	"github.com/quotekit/quotekit/operations"
 )
@@ -66,12 +67,16 @@ type Options struct {
 	Observe func(step string)
 }
 
+// tracesWithin bounds the wait for a collector at the end.
+const tracesWithin = 3 * time.Second
+
 // App is the service, wired and not yet running.
 type App struct {
 	config  Config
 	options Options
 	store   *store.Store
 	metrics *metrics.Metrics
+	tracing *tracing.Tracing
 	jobs    *jobs.Client
 	webhook *webhook.Service
 	batch   *batch.Service
@@ -117,6 +122,9 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if c.OTLPEndpoint != "" {
+		o.Logger = slog.New(tracing.Handler(o.Logger.Handler()))
+	}
 	s, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Schema: c.Schema, Now: o.Now})
 	if err != nil {
 		return nil, err
@@ -133,15 +141,22 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 }
 
 func (a *App) wire(ctx context.Context) error {
+	var err error
+	a.tracing, err = tracing.New(ctx, tracing.Config{
+		Endpoint: a.config.OTLPEndpoint, Version: a.options.Version, Role: string(a.options.Role),
+		Trusted: a.config.TraceTrusted, Logger: a.options.Logger,
+	})
+	if err != nil {
+		return err
+	}
 	a.metrics = a.newMetrics()
 	workers := river.NewWorkers()
-	var err error
 	periodic := []*river.PeriodicJob{batch.Cleaning(), task.Cleaning(), webhook.Benchmarking(), alert.Evaluating(), retention.Periodic()}
 	every := time.Duration(a.config.ReconcileMinutes) * time.Minute
 	if a.config.StripeSecretKey != "" && every > 0 {
 		periodic = append(periodic, reconcile.Periodic(every))
 	}
-	if a.jobs, err = jobs.New(a.store, workers, a.options.Logger, periodic...); err != nil {
+	if a.jobs, err = jobs.New(a.store, workers, jobs.Config{Periodic: periodic, Tracer: a.tracing.Provider(), Logger: a.options.Logger}); err != nil {
 		return err
 	}
 	a.tasks = task.New(a.store, a.jobs, workers, a.options.Now, a.options.Logger)
@@ -213,6 +228,7 @@ func (a *App) wire(ctx context.Context) error {
 		return err
 	}
 	a.handler = rest.Chain(rest.Mux(mux),
+		a.tracing.Requests,
 		rest.RequestID,
 		rest.SecurityHeaders,
 		rest.AccessLog(a.options.Logger, a.options.Now),
@@ -243,10 +259,24 @@ func (a *App) Ready() <-chan struct{} { return a.ready }
 // URL is where the service listens. It is valid once [App.Listening] is closed.
 func (a *App) URL() string { return a.url }
 
+// closeTracing delivers the last traces. A collector that does not take them is none
+// of our failures.
+func (a *App) closeTracing() {
+	if a.tracing == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tracesWithin)
+	defer cancel()
+	if err := a.tracing.Close(ctx); err != nil {
+		a.options.Logger.Warn("the last traces were not delivered", "error", err)
+	}
+}
+
 // Close closes the database and ends what runs in the background.
 func (a *App) Close() error {
 	if a.jwt != nil {
 		a.jwt.Close()
 	}
+	a.closeTracing()
 	return a.store.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -74,9 +75,11 @@ type Config struct {
 	// CORSOrigins are those whose pages may call the API from a browser.
 	CORSOrigins []string
 
-	// OTLPEndpoint is kept to be shown; the OpenTelemetry library reads its
-	// own variables.
+	// OTLPEndpoint is where traces go; empty for nowhere. The OpenTelemetry library
+	// reads other variables of its own, as that of the sampler.
 	OTLPEndpoint string
+	// TraceTrusted are the callers whose traces are continued.
+	TraceTrusted []netip.Prefix
 
 	LogLevel slog.Level
 	// LogFormat is "json", "text", or "auto": text on a terminal.

@@ -71,6 +71,7 @@ func variables() []variable {
 		{"QUOTEKIT_STRIPE_API_VERSION", "", setAPIVersion, nil},
 		{"QUOTEKIT_PUBLIC_URL", "", setURL(func(c *Config) *string { return &c.PublicURL }), redactURL},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "", setURL(func(c *Config) *string { return &c.OTLPEndpoint }), redactURL},
+		{"QUOTEKIT_TRACE_TRUSTED", "", setNetworks, nil},
 		{"QUOTEKIT_LOG_LEVEL", "info", setLogLevel, nil},
 		{"QUOTEKIT_LOG_FORMAT", "auto", setLogFormat, nil},
 	}
@@ -209,6 +210,22 @@ func setOrigins(c *Config, s string) error {
 			return fmt.Errorf("has %q, not an origin of the form https://app.example.com", origin)
 		}
 		c.CORSOrigins = append(c.CORSOrigins, origin)
+	}
+	return nil
+}
+
+func setNetworks(c *Config, s string) error {
+	for element := range strings.SplitSeq(s, ",") {
+		element = strings.TrimSpace(element)
+		prefix, err := netip.ParsePrefix(element)
+		if err != nil {
+			ip, err := netip.ParseAddr(element)
+			if err != nil {
+				return fmt.Errorf("has %q, not an address or a network of the form 10.0.0.0/8", element)
+			}
+			prefix = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		c.TraceTrusted = append(c.TraceTrusted, prefix)
 	}
 	return nil
 }

@@ -369,7 +369,7 @@ func TestWorkers_EvaluateAndDeliver(t *testing.T) {
 		w.mustExec(`INSERT INTO webhook_dead_letter_queue (id, stripe_event_id, event_type, event_data, failure_reason)
 			VALUES ($1, 'evt_1', 'customer.created', '{}', 'HANDLER_REJECTED')`, quotekit.NewID())
 		workers := river.NewWorkers()
-		client, err := jobs.New(w.store, workers, w.Logger, alert.Evaluating())
+		client, err := jobs.New(w.store, workers, jobs.Config{Periodic: []*river.PeriodicJob{alert.Evaluating()}, Logger: w.Logger})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -113,7 +113,7 @@ func newService(t *testing.T, s *store.Store, c *clock, channels alert.Channels,
 func mustNew(t *testing.T, s *store.Store, c alert.Config) *alert.Service {
 	t.Helper()
 	workers := river.NewWorkers()
-	client, err := jobs.New(s, workers, c.Logger)
+	client, err := jobs.New(s, workers, jobs.Config{Logger: c.Logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func newProcess(t testing.TB, url string) *process {
 	})
 	logger := slog.New(slog.DiscardHandler)
 	workers := river.NewWorkers()
-	client, err := jobs.New(s, workers, logger)
+	client, err := jobs.New(s, workers, jobs.Config{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

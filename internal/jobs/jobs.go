@@ -13,6 +13,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/store"
@@ -65,10 +67,21 @@ func Migrate(ctx context.Context, s *store.Store) error {
 	return nil
 }
 
+// Config is what a client is made with.
+type Config struct {
+	// Periodic are inserted by one of all started clients.
+	Periodic []*river.PeriodicJob
+	// Tracer makes the spans of jobs that were inserted in a trace; nil makes none.
+	Tracer trace.TracerProvider
+	Logger *slog.Logger
+}
+
 // New returns a client that inserts jobs and, once started, works them with the
-// workers given. Workers may be added until the client is started. Of all
-// started clients one inserts the periodic jobs.
-func New(s *store.Store, workers *river.Workers, logger *slog.Logger, periodic ...*river.PeriodicJob) (*Client, error) {
+// workers given. Workers may be added until the client is started.
+func New(s *store.Store, workers *river.Workers, cfg Config) (*Client, error) {
+	if cfg.Tracer == nil {
+		cfg.Tracer = noop.NewTracerProvider()
+	}
 	queues := map[string]river.QueueConfig{}
 	for p := 1; p <= quotekit.Lanes; p++ {
 		queues[Lane(p)] = river.QueueConfig{MaxWorkers: laneWorkers}
@@ -86,10 +99,11 @@ func New(s *store.Store, workers *river.Workers, logger *slog.Logger, periodic .
 		FetchOnlyKnownKinds:  true,
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueAfter,
-		Logger:               slog.New(warnings{logger.Handler()}),
+		Logger:               slog.New(warnings{cfg.Logger.Handler()}),
 		Queues:               queues,
 		Workers:              workers,
-		PeriodicJobs:         periodic,
+		PeriodicJobs:         cfg.Periodic,
+		Middleware:           []rivertype.Middleware{&tracing{tracer: cfg.Tracer.Tracer(tracerName), logger: cfg.Logger}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create job client: %w", err)

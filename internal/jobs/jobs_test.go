@@ -40,7 +40,7 @@ func mustWork(t *testing.T, s *store.Store, workers *river.Workers) {
 
 func mustNew(t *testing.T, s *store.Store, workers *river.Workers) *jobs.Client {
 	t.Helper()
-	c, err := jobs.New(s, workers, slog.New(slog.DiscardHandler))
+	c, err := jobs.New(s, workers, jobs.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func newProcess(t *testing.T, s *store.Store, api *stripe.Client, every time.Dur
 	p := &process{t: t, store: s, log: new(bytes.Buffer)}
 	logger := slog.New(slog.NewTextHandler(p.log, nil))
 	workers := river.NewWorkers()
-	client, err := jobs.New(s, workers, slog.New(slog.DiscardHandler), periodic...)
+	client, err := jobs.New(s, workers, jobs.Config{Periodic: periodic, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,6 +98,7 @@ func Mux(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
+			traceRoute(r, pattern)
 			mux.ServeHTTP(w, r)
 			return
 		}

@@ -37,6 +37,7 @@ func (s *Store) openPostgres(ctx context.Context, rawURL string, conns int) erro
 	if params["application_name"] == "" {
 		params["application_name"] = "quotekit"
 	}
+	c.ConnConfig.Tracer = statementTracer{}
 	c.ConnConfig.StatementCacheCapacity = preparedStatements
 	c.ConnConfig.OnPgError = outliving(c.ConnConfig.OnPgError)
 	s.dialer = &dialer{open: map[*connection]bool{}}

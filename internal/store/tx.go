@@ -61,7 +61,9 @@ func (s *Store) WithTx(ctx context.Context, f func(*Tx) error) error {
 	return err
 }
 
-func (s *Store) withTx(ctx context.Context, f func(*Tx) error) error {
+func (s *Store) withTx(ctx context.Context, f func(*Tx) error) (err error) {
+	ctx = startSpan(ctx, "transaction", system(s.dialect))
+	defer func() { endSpan(ctx, err) }()
 	if s.stmts != nil {
 		s.stmts.prepareWanted(ctx, s.writer)
 	}

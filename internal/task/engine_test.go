@@ -45,7 +45,7 @@ func newProcess(t *testing.T, s *store.Store, c *clock, kinds ...task.Kind) *pro
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	workers := river.NewWorkers()
-	client, err := jobs.New(s, workers, logger)
+	client, err := jobs.New(s, workers, jobs.Config{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/jobs"
@@ -36,6 +37,7 @@ type attemptJob struct {
 	eventID  string
 	round    int
 	priority int
+	trace    trace.SpanContext // that the job goes on with; none if it is not valid
 }
 
 // insertAttempts adds jobs to the transaction that made their events pending.
@@ -47,7 +49,7 @@ func insertAttempts(ctx context.Context, client *jobs.Client, tx *store.Tx, list
 	for i, j := range list {
 		params[i] = river.InsertManyParams{
 			Args:       AttemptArgs{EventID: j.eventID, Round: j.round},
-			InsertOpts: &river.InsertOpts{Queue: jobs.Lane(j.priority)},
+			InsertOpts: &river.InsertOpts{Queue: jobs.Lane(j.priority), Metadata: jobs.Traced(j.trace)},
 		}
 	}
 	if _, err := client.InsertManyTx(ctx, tx.Tx, params); err != nil {

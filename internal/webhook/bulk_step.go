@@ -66,7 +66,7 @@ func (b *Bulk) retry(ctx context.Context, tx *store.Tx, piece store.Piece, mode 
 		}
 		if !taken[i.StripeEventID] {
 			taken[i.StripeEventID] = true
-			attempts = append(attempts, attemptJob{i.StripeEventID, i.Round, priority(b.operator.routes[i.EventType])})
+			attempts = append(attempts, attemptJob{eventID: i.StripeEventID, round: i.Round, priority: priority(b.operator.routes[i.EventType])})
 		}
 		trail = append(trail, auditAct(act, store.AuditRetry, i.StripeEventID, i.LetterID,
 			state{Status: quotekit.EventDead}, state{quotekit.EventPending, mode}))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/fold"
 )
@@ -18,6 +20,7 @@ type delivery struct {
 	queued    time.Time     // when it began to wait for a group
 	requestID string
 	source    source
+	span      trace.Span  // of the request; one that records nothing if it is not traced
 	done      chan answer // buffered: the group never waits for a request
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/store"
 )
@@ -13,6 +15,7 @@ type finishing struct {
 	attempt
 	pending store.PendingEvent
 	outcome store.Attempt
+	span    trace.Span // of the job
 	done    chan error // buffered: the group never waits for a worker
 }
 
@@ -29,7 +32,7 @@ func (w *AttemptWorker) finish(ctx context.Context, e store.PendingEvent, a atte
 	if err := ctx.Err(); err != nil { // the handler was stopped with the process
 		return err
 	}
-	f := &finishing{attempt: a, pending: e, outcome: w.outcome(e, a.decision), done: make(chan error, 1)}
+	f := &finishing{attempt: a, pending: e, outcome: w.outcome(e, a.decision), span: trace.SpanFromContext(ctx), done: make(chan error, 1)}
 	if err := w.group.submitAttempt(f); err != nil {
 		return err
 	}
@@ -47,6 +50,12 @@ func (w *AttemptWorker) settle(ctx context.Context, group []*finishing) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	w.telemetry.metrics.GroupedAttempts(len(group))
+	spans := make([]trace.Span, len(group))
+	for i, f := range group {
+		spans[i] = f.span
+	}
+	ctx, span := traceGroup(ctx, "settle attempts", spans)
+	defer span.End()
 	w.settleGroup(ctx, group)
 }
 

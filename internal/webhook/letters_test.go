@@ -50,7 +50,7 @@ func newKit(t *testing.T, url string, routes []quotekit.Route, fetcher Fetcher) 
 	}
 	workers := river.NewWorkers()
 	logger := slog.New(slog.DiscardHandler)
-	client, err := jobs.New(k.store, workers, logger)
+	client, err := jobs.New(k.store, workers, jobs.Config{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func (o *Operator) Replay(ctx context.Context, eventID string, mode quotekit.Rep
 			if err := tx.TakeUpDeadLetter(ctx, eventID, act.Reason); err != nil {
 				return err
 			}
-			if err := insertAttempts(ctx, o.jobs, tx, []attemptJob{{eventID, round, priority(o.routes[e.Type])}}); err != nil {
+			if err := insertAttempts(ctx, o.jobs, tx, []attemptJob{{eventID: eventID, round: round, priority: priority(o.routes[e.Type])}}); err != nil {
 				return err
 			}
 		}
@@ -87,7 +87,7 @@ func (o *Operator) Retry(ctx context.Context, deadLetterID string, mode quotekit
 		if err := tx.TakeUpDeadLetter(ctx, eventID, act.Reason); err != nil {
 			return err
 		}
-		if err := insertAttempts(ctx, o.jobs, tx, []attemptJob{{eventID, round, priority(o.routes[letter.EventType])}}); err != nil {
+		if err := insertAttempts(ctx, o.jobs, tx, []attemptJob{{eventID: eventID, round: round, priority: priority(o.routes[letter.EventType])}}); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, []store.AuditEntry{

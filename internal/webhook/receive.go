@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/rest"
@@ -102,7 +104,10 @@ func (rc *Receiver) accept(w http.ResponseWriter, r *http.Request, arrived time.
 // deliver makes a delivery of a parsed event and runs its handler. The error is
 // that of the envelope, if it has one.
 func (rc *Receiver) deliver(ctx context.Context, event quotekit.Event, envelope error, arrived time.Time) *delivery {
-	d := &delivery{event: event, arrived: arrived, source: source{"stripe", store.AuditDelivered}, done: make(chan answer, 1)}
+	d := &delivery{
+		event: event, arrived: arrived, source: source{"stripe", store.AuditDelivered},
+		span: trace.SpanFromContext(ctx), done: make(chan answer, 1),
+	}
 	switch {
 	case envelope != nil:
 		d.decision = fail(quotekit.ReasonParsing, envelope.Error())

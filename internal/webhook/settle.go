@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/jobs"
 	"github.com/quotekit/quotekit/internal/store"
@@ -38,6 +40,12 @@ func (s *Settler) settle(ctx context.Context, batch []*delivery) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	s.telemetry.metrics.Grouped(len(batch))
+	spans := make([]trace.Span, len(batch))
+	for i, d := range batch {
+		spans[i] = d.span
+	}
+	ctx, span := traceGroup(ctx, "settle group", spans)
+	defer span.End()
 	byID := make(map[string]*settling, len(batch))
 	group := make([]*settling, 0, len(batch))
 	for _, d := range batch {
@@ -61,7 +69,7 @@ func (s *Settler) settleGroup(ctx context.Context, group []*settling) {
 	switch {
 	case err == nil:
 		s.observe.at(StepCommitted)
-		s.answer(group, states, started)
+		s.answer(ctx, group, states, started)
 	case notNow(err):
 		s.refuse(group, err)
 	case len(group) > 1:
@@ -144,7 +152,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 			case quotekit.EventDead:
 				buried = append(buried, deadLetter(e.event, e.decision.failure.reason, e.decision.failure))
 			case quotekit.EventPending:
-				pending = append(pending, attemptJob{e.event.ID, state.Round, priority(e.route)})
+				pending = append(pending, attemptJob{e.event.ID, state.Round, priority(e.route), e.span.SpanContext()})
 			}
 			if state.Deliveries > len(e.all) && e.decision.status != quotekit.EventDead && e.decision.status != quotekit.EventPending {
 				revived = append(revived, e.event.ID)
@@ -226,12 +234,14 @@ func isDuplicate(e *settling, state store.ReceivedState, i int) bool {
 	return i > 0 || state.Deliveries > len(e.all)
 }
 
-func (s *Settler) answer(group []*settling, states map[string]store.ReceivedState, started time.Time) {
+func (s *Settler) answer(ctx context.Context, group []*settling, states map[string]store.ReceivedState, started time.Time) {
 	committed := s.now()
+	transaction := trace.SpanContextFromContext(ctx)
 	for _, e := range group {
 		state := states[e.event.ID]
 		for i, d := range e.all {
 			duplicate := isDuplicate(e, state, i)
+			d.trace(transaction, state.Status, started, committed)
 			d.done <- answer{status: state.Status, duplicate: duplicate}
 			s.telemetry.metrics.Delivered(d.source.action == store.AuditImported, duplicate)
 		}

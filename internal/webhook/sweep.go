@@ -114,7 +114,7 @@ func (s *Sweeper) sweepLane(ctx context.Context, lane int, types []string, late 
 		}
 		list := make([]attemptJob, len(overdue))
 		for i, e := range overdue {
-			list[i] = attemptJob{e.ID, e.Round, lane}
+			list[i] = attemptJob{eventID: e.ID, round: e.Round, priority: lane}
 		}
 		taken = len(list)
 		return insertAttempts(ctx, s.jobs, tx, list)
@@ -134,7 +134,7 @@ func (s *Sweeper) RetryLetters(ctx context.Context) (due int, err error) {
 		list := make([]attemptJob, len(taken))
 		entries := make([]store.AuditEntry, len(taken))
 		for i, l := range taken {
-			list[i] = attemptJob{l.EventID, l.Round, priority(s.routes[l.EventType])}
+			list[i] = attemptJob{eventID: l.EventID, round: l.Round, priority: priority(s.routes[l.EventType])}
 			entries[i] = autoRetryAudit(l)
 		}
 		if err := insertAttempts(ctx, s.jobs, tx, list); err != nil {

@@ -30,7 +30,7 @@ func TestSweep_LeavesWhatWaitsItsTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := jobs.New(s, workers, slog.New(slog.DiscardHandler))
+		client, err := jobs.New(s, workers, jobs.Config{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestSweep_LeavesWhatWaitsItsTurn(t *testing.T) {
 					events = append(events, store.ReceivedEvent{
 						Event: quotekit.Event{ID: id, Type: eventType}, Status: quotekit.EventPending, Kept: true, NextAttemptAt: due,
 					})
-					list = append(list, attemptJob{id, 0, routes[eventType].Priority})
+					list = append(list, attemptJob{eventID: id, priority: routes[eventType].Priority})
 				}
 				if _, err := tx.ReceiveEvents(t.Context(), events); err != nil {
 					return err
