@@ -24,7 +24,7 @@ var floors = [][]string{
 		"internal/fold", "internal/histogram", "internal/jobs", "internal/manual", "internal/metrics", "internal/rest", "internal/sample", "internal/store",
 		"internal/store/storetest", "internal/stripe", "internal/stripe/stripetest", "internal/task",
 	},
-	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
+	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/forget", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
 	{"internal/bench"}, // measures them from outside
 	{"app"},
 	{"cmd/quotekit"},
