@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -438,6 +439,49 @@ func TestForget_HoldsAgainstABackfill(t *testing.T) {
 		}
 		if lines := s.mirror(); len(lines) > 0 {
 			t.Errorf("the mirror has %v", lines)
+		}
+	})
+}
+
+// TestForget_WhileEventsArrive: what is received at the same time is either found by the
+// steps or not kept at all.
+func TestForget_WhileEventsArrive(t *testing.T) {
+	t.Parallel()
+	onBothAtOnce(t, func(t *testing.T, url string) {
+		s := mustStart(t, url, app.Options{})
+		events := life("mia", quotekit.NewID())
+		delete(events, "evt_mia8") // of a guest
+		s.deliver(events)
+		begun, stop := make(chan struct{}), make(chan struct{})
+		var senders sync.WaitGroup
+		for sender := range 4 {
+			senders.Go(func() {
+				for n := 0; ; n++ {
+					for id, body := range events {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						body = set(body, "id", fmt.Sprintf("%s-%d-%d", id, sender, n))
+						if a, err := tryPost(s.URL(), body); err != nil || a.HTTP != 200 {
+							t.Errorf("got %+v, %v", a, err)
+							return
+						}
+					}
+					if n == 0 && sender == 0 {
+						close(begun)
+					}
+				}
+			})
+		}
+		mustCome(t, begun)
+		s.forget(s.previewForget(`{"customer": "cus_mia", "dry_run": true}`))
+		close(stop)
+		senders.Wait()
+		s.mustSettle()
+		if lines, _ := s.linesWith("planted-mia"); len(lines) > 0 {
+			t.Errorf("%d rows are still there, as\n%s", len(lines), lines[0])
 		}
 	})
 }

@@ -155,14 +155,28 @@ func (tx *Tx) ForgetObjects(ctx context.Context, keys []ObjectKey, state string)
 }
 
 // ownedRows is a table with rows of an object, and the column with the object's id.
-type ownedRows struct{ name, key string }
+type ownedRows struct {
+	name, key string
+	// part: there may be several, and the id is not their key.
+	part bool
+}
+
+// where is the condition that a row is of the object with this account, mode and id. Of
+// parts SQLite would take the primary key, whose first two columns are the same in nearly
+// every row.
+func (t ownedRows) where() string {
+	if t.part {
+		return owned("account", "$1") + ` AND ` + owned("livemode", "$2") + ` AND ` + t.key + ` = $3`
+	}
+	return `account = $1 AND livemode = $2 AND ` + t.key + ` = $3`
+}
 
 // tablesOf are the tables with rows of an object of a kind.
 func tablesOf(kind quotekit.Kind) []ownedRows {
 	t := mirrorTables[kind]
-	tables := []ownedRows{{t.name, t.key}}
+	tables := []ownedRows{{t.name, t.key, false}}
 	if kind == quotekit.KindSubscription {
-		tables = append(tables, ownedRows{itemsTable.name, t.key}, ownedRows{tableChanges, t.key})
+		tables = append(tables, ownedRows{itemsTable.name, t.key, true}, ownedRows{tableChanges, t.key, true})
 	}
 	return tables
 }
@@ -170,7 +184,7 @@ func tablesOf(kind quotekit.Kind) []ownedRows {
 func forgetRows(t ownedRows) string {
 	return `
 DELETE FROM ` + t.name + `
-WHERE account = $1 AND livemode = $2 AND ` + t.key + ` = $3`
+WHERE ` + t.where()
 }
 
 // KnownCustomers returns the customers of an id, in every account and mode that
@@ -328,7 +342,7 @@ func (s *Store) CountForgotten(ctx context.Context, eventIDs []string, keys []Ob
 	)
 	for _, k := range keys {
 		for _, t := range tablesOf(k.Kind) {
-			err = errors.Join(err, add(t.name, `account = $1 AND livemode = $2 AND `+t.key+` = $3`, k.Account, k.Livemode, k.ID))
+			err = errors.Join(err, add(t.name, t.where(), k.Account, k.Livemode, k.ID))
 		}
 	}
 	return counts, err
@@ -345,10 +359,16 @@ WHERE account = $1 AND livemode = $2 AND stripe_customer_id = $3 AND COALESCE(st
 	return n, wrap(err, "count subscriptions that have not ended")
 }
 
-// ownJobs are the bulk operations of a user, but for those of another program.
+// ownJobs are the bulk operations of a user, but for those of another program. An EXISTS
+// would let Postgres begin with the jobs of everybody.
 const ownJobs = `
 FROM batch_jobs AS j
-WHERE j.user_id = $1 AND EXISTS (SELECT 1 FROM batch_job_inputs AS i WHERE i.job_id = j.id)`
+WHERE j.user_id = $1 AND (SELECT i.job_id FROM batch_job_inputs AS i WHERE i.job_id = j.id) IS NOT NULL`
+
+// countOfJobs counts the rows of a table that belong to them.
+func countOfJobs(table string) string {
+	return `SELECT CAST(COALESCE(SUM((SELECT COUNT(*) FROM ` + table + ` AS t WHERE t.job_id = j.id)), 0) AS BIGINT)` + ownJobs
+}
 
 // CountOfUser counts what is of a user of the application alone: what [Tx.ForgetJob] and
 // [Tx.ForgetSessions] would delete, and the rows of the application, which stay.
@@ -356,8 +376,8 @@ func (s *Store) CountOfUser(ctx context.Context, userID string) (gone, kept map[
 	gone, kept = map[string]int64{}, map[string]int64{}
 	for table, query := range map[string]string{
 		tableJobs:          `SELECT COUNT(*)` + ownJobs,
-		"batch_job_items":  `SELECT COUNT(*) FROM batch_job_items WHERE job_id IN (SELECT j.id` + ownJobs + `)`,
-		"batch_job_inputs": `SELECT COUNT(*) FROM batch_job_inputs WHERE job_id IN (SELECT j.id` + ownJobs + `)`,
+		"batch_job_items":  countOfJobs("batch_job_items"),
+		"batch_job_inputs": countOfJobs("batch_job_inputs"),
 		tableSessions:      `SELECT COUNT(*) FROM dashboard_sessions WHERE user_id = $1`,
 		"clients":          `SELECT COUNT(*) FROM clients WHERE user_id = $1`,
 		"items":            `SELECT COUNT(*) FROM items WHERE user_id = $1`,
@@ -400,12 +420,12 @@ LIMIT 1`
 // were before. It counts what is gone, by table.
 func (tx *Tx) ForgetJob(ctx context.Context, id string) (map[string]int64, error) {
 	gone := map[string]int64{}
-	for _, t := range []ownedRows{{"batch_job_items", "job_id"}, {"batch_job_inputs", "job_id"}, {tableJobs, "id"}} {
-		n, err := tx.deletes(ctx, `DELETE FROM `+t.name+` WHERE `+t.key+` = $1`, id)
+	for table, key := range map[string]string{"batch_job_items": "job_id", "batch_job_inputs": "job_id", tableJobs: "id"} {
+		n, err := tx.deletes(ctx, `DELETE FROM `+table+` WHERE `+key+` = $1`, id)
 		if err != nil {
 			return nil, fmt.Errorf("forget bulk operation %s: %w", id, err)
 		}
-		gone[t.name] = n
+		gone[table] = n
 	}
 	return gone, nil
 }
