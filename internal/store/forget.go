@@ -396,11 +396,11 @@ func (s *Store) CountOfUser(ctx context.Context, userID string) (gone, kept map[
 	return gone, kept, nil
 }
 
-// JobOfUser returns a bulk operation of a user, one that has ended if there is one; empty
-// if there is none at all.
+// JobOfUser returns a bulk operation of a user, one that has not ended if there is one:
+// it may need what others have left. It is empty if there is none at all.
 func (s *Store) JobOfUser(ctx context.Context, userID string) (id string, status quotekit.BatchStatus, err error) {
 	const query = `SELECT j.id, j.status` + ownJobs + `
-ORDER BY j.status IN ('pending', 'processing'), j.id
+ORDER BY j.status IN ('pending', 'processing') DESC, j.id
 LIMIT 1`
 	type job struct {
 		id     string
