@@ -217,6 +217,10 @@ func TestForget_LeavesNothingOfACustomer(t *testing.T) {
 			!slices.Equal(preview.Customers, []quotekit.ForgottenCustomer{{ID: "cus_mia"}}) {
 			t.Errorf("the dry run shows %+v and %d logs, want %v", preview, logs, want)
 		}
+		// The token of an admin starts nothing where operators may.
+		if status, answer := s.call("POST", bulkPath, fmt.Sprintf(`{"token": %q, "reason": "a test"}`, preview.Token)); status != 404 {
+			t.Errorf("the token of the dry run at dead letters: got %d %v", status, answer)
+		}
 		gone := s.forget(preview)
 		want["webhook_processing_logs"] = logs
 		if !maps.Equal(gone, want) {
