@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/forget", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
 	{"internal/bench"}, // measures them from outside
 	{"app"},
-	{"cmd/quotekit"},
+	{"cmd/quotekit", "examples/own-main"},
 }
 
 // sideways are the imports within a floor, and why.
@@ -62,7 +62,7 @@ var reserved = []struct {
 	{"github.com/wneessen/go-mail", []string{"internal/alert"}, "only alerts are sent as mail"},
 	{"github.com/yuin/goldmark", []string{"internal/manual"}, "only the manual is written in Markdown"},
 	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},
-	{"os/signal", []string{"cmd/quotekit"}, "only the command knows the process"},
+	{"os/signal", []string{"cmd/quotekit", "examples/own-main"}, "only commands know the process"},
 	{"flag", nil, "flags are the command's, and its library reads them"},
 }
 
@@ -244,12 +244,34 @@ func checkUses(t *testing.T, pkg string, names, rooms []string) {
 }
 
 func TestLayers_OnlyTheCommandTouchesTheProcess(t *testing.T) {
-	checkUses(t, "os", processOnly, []string{"cmd/quotekit"})
+	checkUses(t, "os", processOnly, []string{"cmd/quotekit", "examples/own-main"})
 }
 
 func TestLayers_TheClockIsInjected(t *testing.T) {
 	rooms := []string{"app", "cmd/quotekit", "internal/bench"} // which is a stopwatch
 	checkUses(t, "time", []string{"Now", "Since", "Until"}, rooms)
+}
+
+// TestLayers_TheExampleNeedsNothingInternal: whoever copies it into a module of their own
+// can build it there.
+func TestLayers_TheExampleNeedsNothingInternal(t *testing.T) {
+	found := 0
+	for _, f := range mustParseModule(t) {
+		if f.pkg != "examples/own-main" {
+			continue
+		}
+		for _, path := range f.imports() {
+			if pkg, ok := ours(path); ok {
+				found++
+				if strings.HasPrefix(pkg, "internal/") {
+					t.Errorf("%s imports %s", f.path, path)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the example imports nothing of ours")
+	}
 }
 
 // statement finds SQL in a string.
