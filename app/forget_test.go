@@ -447,6 +447,44 @@ func TestForget_HoldsAgainstABackfill(t *testing.T) {
 	})
 }
 
+// TestForget_InPieces: more than one transaction takes, of one id in two accounts and both
+// modes.
+func TestForget_InPieces(t *testing.T) {
+	t.Parallel()
+	onBothAtOnce(t, func(t *testing.T, url string) {
+		s := mustStart(t, url, app.Options{})
+		events := life("mia", quotekit.NewID())
+		many := map[string][]byte{}
+		for n := range 130 {
+			id := fmt.Sprintf("evt_mia%03d", n)
+			many[id+"c"] = set(events["evt_mia2"], "id", id+"c")
+			many[id+"u"] = set(set(events["evt_mia13"], "id", id+"u"), "data.object.id", fmt.Sprint("ch_mia", n))
+			if n < 45 {
+				many[id+"i"] = set(set(events["evt_mia11"], "id", id+"i"), "data.object.id", fmt.Sprint("in_mia", n))
+			}
+		}
+		many["evt_mia_connected"] = set(set(events["evt_mia11"], "id", "evt_mia_connected"), "account", "acct_1")
+		many["evt_mia_connected2"] = set(set(events["evt_mia1"], "id", "evt_mia_connected2"), "account", "acct_1")
+		many["evt_mia_live"] = set(set(events["evt_mia11"], "id", "evt_mia_live"), "livemode", true)
+		s.deliver(many)
+		s.mustLog("mia")
+		preview := s.previewForget(`{"customer": "cus_mia", "dry_run": true}`)
+		want := []quotekit.ForgottenCustomer{{ID: "cus_mia"}, {ID: "cus_mia", Livemode: true}, {ID: "cus_mia", Account: "acct_1"}}
+		if !slices.Equal(preview.Customers, want) {
+			t.Fatalf("got %+v, want %+v", preview.Customers, want)
+		}
+		if preview.Deletes["stripe_invoices"] != 47 || preview.Deletes["stripe_webhook_events"] != int64(len(many)) {
+			t.Errorf("the dry run shows %v, want 47 invoices and %d payloads", preview.Deletes, len(many))
+		}
+		if gone := s.forget(preview); !maps.Equal(gone, preview.Deletes) {
+			t.Errorf("%v are gone, want %v", gone, preview.Deletes)
+		}
+		if lines, _ := s.linesWith("planted-mia"); len(lines) > 0 {
+			t.Errorf("%d rows are still there, as\n%s", len(lines), lines[0])
+		}
+	})
+}
+
 // TestForget_WhileEventsArrive: what is received at the same time is either found by the
 // steps or not kept at all.
 func TestForget_WhileEventsArrive(t *testing.T) {

@@ -15,8 +15,24 @@ import (
 type effect struct {
 	event *quotekit.Event
 	decision
-	// customer is whom the event is about, where its changes do not tell.
-	customer string
+	// keys are the objects that the event changes, and the customers that it names.
+	keys []store.ObjectKey
+}
+
+// newEffect makes an effect of a decision. The customer is whom the event is about, where
+// its changes do not tell; it may be empty.
+func newEffect(event *quotekit.Event, d decision, customer string) effect {
+	ef := effect{event: event, decision: d}
+	if customer != "" {
+		ef.keys = append(ef.keys, keyOf(event, quotekit.KindCustomer, customer))
+	}
+	for _, c := range d.changes {
+		ef.keys = append(ef.keys, keyOf(event, c.Kind, c.ID))
+		if customer := fold.CustomerOf(c.Change); customer != "" {
+			ef.keys = append(ef.keys, keyOf(event, quotekit.KindCustomer, customer))
+		}
+	}
+	return ef
 }
 
 // object is a locked object while a group is folded.
@@ -115,24 +131,9 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) (forgotten []s
 	return forgotten, tx.Audit(ctx, conflicts)
 }
 
-// keys names the objects that the event changes and the customers that it names.
-func (ef effect) keys() []store.ObjectKey {
-	var keys []store.ObjectKey
-	if ef.customer != "" {
-		keys = append(keys, keyOf(ef.event, quotekit.KindCustomer, ef.customer))
-	}
-	for _, c := range ef.changes {
-		keys = append(keys, keyOf(ef.event, c.Kind, c.ID))
-		if customer := fold.CustomerOf(c.Change); customer != "" {
-			keys = append(keys, keyOf(ef.event, quotekit.KindCustomer, customer))
-		}
-	}
-	return keys
-}
-
 // isForgotten reports whether an object of the event was forgotten, or its customer was.
 func (ef effect) isForgotten(objects map[store.ObjectKey]*object) bool {
-	return slices.ContainsFunc(ef.keys(), func(key store.ObjectKey) bool {
+	return slices.ContainsFunc(ef.keys, func(key store.ObjectKey) bool {
 		o := objects[key]
 		if o.state.Forgotten || !o.touched {
 			return o.state.Forgotten
@@ -159,11 +160,12 @@ func keyOf(e *quotekit.Event, kind quotekit.Kind, id string) store.ObjectKey {
 	return store.ObjectKey{Account: e.Account, Livemode: e.Livemode, Kind: kind, ID: id}
 }
 
-// touchedKeys names what [effect.keys] does, of all events.
+// touchedKeys names the objects that events change and the customers that the
+// events name for them.
 func touchedKeys(effects []effect) []store.ObjectKey {
 	seen := map[store.ObjectKey]bool{}
 	for _, ef := range effects {
-		for _, key := range ef.keys() {
+		for _, key := range ef.keys {
 			seen[key] = true
 		}
 	}

@@ -117,7 +117,7 @@ func (w *AttemptWorker) commit(ctx context.Context, group []*finishing) (ours []
 			case f.outcome.Status == quotekit.EventDead:
 				buried = append(buried, deadLetter(f.event, f.outcome.Reason, f.failure))
 			default:
-				effects = append(effects, effect{&f.event, f.decision, stripe.CustomerOf(f.event)})
+				effects = append(effects, newEffect(&f.event, f.decision, stripe.CustomerOf(f.event)))
 				completed = append(completed, f)
 			}
 		}

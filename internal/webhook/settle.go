@@ -133,7 +133,7 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 		var effects []effect
 		for i, e := range group {
 			if states[e.event.ID].Taken {
-				effects = append(effects, effect{&e.event, e.decision, received[i].CustomerID})
+				effects = append(effects, newEffect(&e.event, e.decision, received[i].CustomerID))
 			}
 		}
 		forgotten, err := applyTx(ctx, tx, effects)
