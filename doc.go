@@ -13,6 +13,7 @@
 //   - internal/batch submits bulk operations, works on them and takes them back.
 //   - internal/application lists a user's own rows.
 //   - internal/monitor answers operators: events, dead letters, audit trail.
+//   - internal/forget deletes what is kept of a person.
 //   - internal/fold owns the rules that make the order of arrival not matter.
 //   - internal/store owns all SQL, on SQLite and on Postgres.
 //   - internal/jobs owns River, the engine for everything that is done later.

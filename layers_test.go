@@ -24,10 +24,10 @@ var floors = [][]string{
 		"internal/fold", "internal/histogram", "internal/jobs", "internal/manual", "internal/metrics", "internal/rest", "internal/sample", "internal/store",
 		"internal/store/storetest", "internal/stripe", "internal/stripe/stripetest", "internal/task", "internal/tracing",
 	},
-	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
+	{"handlers", "internal/alert", "internal/application", "internal/batch", "internal/forget", "internal/monitor", "internal/monitor/dashboard", "internal/reconcile", "internal/retention", "internal/webhook", "operations"}, // the features
 	{"internal/bench"}, // measures them from outside
 	{"app"},
-	{"cmd/quotekit", "examples/prices"}, // programs
+	{"cmd/quotekit", "examples/own-main", "examples/prices"}, // programs
 }
 
 // sideways are the imports within a floor, and why.
@@ -66,7 +66,7 @@ var reserved = []struct {
 	{"go.opentelemetry.io/contrib", []string{"internal/tracing"}, "others know spans, not where they go"},
 	{"github.com/rs/cors", []string{"internal/rest"}, "only the middleware speaks of origins"},
 	{"github.com/danielgtaylor/huma", []string{"internal/rest"}, "features describe endpoints in the words of rest"},
-	{"os/signal", []string{"cmd/quotekit", "examples/prices"}, "only programs know the process"},
+	{"os/signal", []string{"cmd/quotekit", "examples/own-main", "examples/prices"}, "only programs know the process"},
 	{"flag", nil, "flags are the command's, and its library reads them"},
 }
 
@@ -248,12 +248,34 @@ func checkUses(t *testing.T, pkg string, names, rooms []string) {
 }
 
 func TestLayers_OnlyTheCommandTouchesTheProcess(t *testing.T) {
-	checkUses(t, "os", processOnly, []string{"cmd/quotekit", "examples/prices"})
+	checkUses(t, "os", processOnly, []string{"cmd/quotekit", "examples/own-main", "examples/prices"})
 }
 
 func TestLayers_TheClockIsInjected(t *testing.T) {
 	rooms := []string{"app", "cmd/quotekit", "internal/bench"} // which is a stopwatch
 	checkUses(t, "time", []string{"Now", "Since", "Until"}, rooms)
+}
+
+// TestLayers_TheExampleNeedsNothingInternal: whoever copies it into a module of their own
+// can build it there.
+func TestLayers_TheExampleNeedsNothingInternal(t *testing.T) {
+	found := 0
+	for _, f := range mustParseModule(t) {
+		if f.pkg != "examples/own-main" {
+			continue
+		}
+		for _, path := range f.imports() {
+			if pkg, ok := ours(path); ok {
+				found++
+				if strings.HasPrefix(pkg, "internal/") {
+					t.Errorf("%s imports %s", f.path, path)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the example imports nothing of ours")
+	}
 }
 
 // statement finds SQL in a string.

@@ -14,6 +14,7 @@ import (
 	"github.com/quotekit/quotekit/handlers"
 	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/batch"
+	"github.com/quotekit/quotekit/internal/forget"
 	"github.com/quotekit/quotekit/internal/jobs"
 	"github.com/quotekit/quotekit/internal/metrics"
 	"github.com/quotekit/quotekit/internal/monitor/dashboard"
@@ -82,6 +83,7 @@ type App struct {
 	batch   *batch.Service
 	tasks   *task.Engine
 	gaps    *reconcile.Service
+	forget  *forget.Service
 	old     *retention.Service
 	alerts  *alert.Service
 	// stripe is nil without a key of Stripe's API.
@@ -194,6 +196,7 @@ func (a *App) wire(ctx context.Context) error {
 		Now:    a.options.Now,
 		Logger: a.options.Logger,
 	})
+	a.forget = forget.New(a.store, a.tasks)
 	a.batch, err = batch.New(a.store, a.jobs, workers, batch.Config{
 		Operations:  a.options.Operations,
 		ChunkSize:   a.config.BatchChunkSize,

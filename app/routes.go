@@ -53,18 +53,18 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	}
 	api := &monitor.API{
 		Store: a.store, Operator: a.webhook, Bulk: a.webhook, Tasks: a.tasks, Reads: reads, Alerts: a.alerts,
-		Groups: a.webhook, Revealer: a.webhook, Batches: a.batch, Logger: a.options.Logger,
+		Groups: a.webhook, Revealer: a.webhook, Batches: a.batch, Forgetter: a.forget, Logger: a.options.Logger,
 	}
 	views := rest.Operators(a.operators, rest.RoleViewer)
 	acts := rest.Operators(a.operators, rest.RoleOperator)
-	reveals := rest.Operators(a.operators, rest.RoleAdmin)
+	admins := rest.Operators(a.operators, rest.RoleAdmin)
 	r.Add("GET /v1/monitor/overview", views, api.GetOverview())
 	r.Add("GET /v1/monitor/performance", views, api.GetPerformance())
 	r.Add("GET /v1/monitor/events", views, api.ListEvents())
 	r.Add("GET /v1/monitor/events/{event_id}", views, api.GetEvent())
 	r.Add("POST /v1/monitor/events/{event_id}/replay", acts, api.ReplayEvent())
 	r.Add("POST /v1/monitor/events/{event_id}/compare", acts, api.CompareEvent())
-	r.Add("POST /v1/monitor/events/{event_id}/reveal", reveals, api.RevealEvent())
+	r.Add("POST /v1/monitor/events/{event_id}/reveal", admins, api.RevealEvent())
 	r.Add("GET /v1/monitor/objects/{id}", views, api.GetObject())
 	r.Add("GET /v1/monitor/search", views, api.FindAnything())
 	r.Add("GET /v1/monitor/dead-letter-queue", views, api.ListDeadLetters())
@@ -84,6 +84,7 @@ func (a *App) addRoutes(mux *http.ServeMux) (*rest.Router, error) {
 	r.Add("POST /v1/monitor/batch-jobs/{id}/retry-failed", acts, api.RetryFailedOfAnyBatchJob())
 	r.Add("POST /v1/monitor/reconcile", acts, a.gaps.Reconcile())
 	r.Add("POST /v1/monitor/backfill", acts, a.gaps.Backfill())
+	r.Add("POST /v1/monitor/forget", admins, api.ForgetPerson())
 
 	r.Add("POST /v1/monitor/dead-letter-queue/bulk", acts, api.BulkDeadLetters())
 	r.Add("GET /v1/monitor/tasks", views, api.ListTasks())

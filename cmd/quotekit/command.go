@@ -29,7 +29,7 @@ func (p *program) command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			p.devCommand(), p.serveCommand(), p.migrateCommand(), p.triggerCommand(), p.eventsCommand(),
-			p.deadLetterCommand(), p.alertsCommand(), p.tasksCommand(), p.batchCommand(), p.reconcileCommand(), p.backfillCommand(), p.tokenCommand(), p.benchCommand(), p.benchServiceCommand(), p.doctorCommand(), p.routesCommand(), p.operationsCommand(),
+			p.deadLetterCommand(), p.alertsCommand(), p.tasksCommand(), p.batchCommand(), p.reconcileCommand(), p.backfillCommand(), p.forgetCommand(), p.tokenCommand(), p.benchCommand(), p.benchServiceCommand(), p.doctorCommand(), p.routesCommand(), p.operationsCommand(),
 			p.openAPICommand(), p.versionCommand(),
 		},
 		EnableShellCompletion: true,

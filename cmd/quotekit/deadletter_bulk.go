@@ -63,7 +63,7 @@ func (p *program) bulk(ctx context.Context, c *cli.Command, action quotekit.Bulk
 		if preview.Count == 0 {
 			return p.tell(c, []outcome{})
 		}
-		if !p.confirmed(c, action, preview.Count) {
+		if !p.confirmed(c, fmt.Sprintf("%s %d dead letters?", action, preview.Count)) {
 			return failf(exitFailed, "", "nothing was changed")
 		}
 		start := map[string]any{"token": preview.Token, "reason": c.String("reason")}
@@ -119,18 +119,23 @@ func (p *program) tellPreview(b bulkPreview, dryRun bool) {
 }
 
 // confirmed asks, if there is somebody to ask.
-func (p *program) confirmed(c *cli.Command, action quotekit.BulkAction, n int) bool {
-	f, ok := p.stdin.(*os.File)
-	if c.Bool("yes") || !ok || !isatty.IsTerminal(f.Fd()) || !isTerminal(p.stderr) {
+func (p *program) confirmed(c *cli.Command, question string) bool {
+	if c.Bool("yes") || !p.canAsk() {
 		return true
 	}
-	fmt.Fprintf(p.stderr, "%s %d dead letters? [y/N] ", action, n)
+	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
 	line, err := bufio.NewReader(p.stdin).ReadString('\n')
 	if err != nil && err != io.EOF {
 		return false
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return answer == "y" || answer == "yes"
+}
+
+// canAsk reports whether there is somebody to ask.
+func (p *program) canAsk() bool {
+	f, ok := p.stdin.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && isTerminal(p.stderr)
 }
 
 // watchBulk waits until a bulk act has ended and nothing of it is being attempted

@@ -85,6 +85,10 @@ func (p *program) tellReconcile(c *cli.Command, t shownTask) error {
 func taskFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "reason", Value: "asked for on the command line", Usage: "why, for the audit trail"},
-		&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long to wait for the end"},
+		timeoutOfTask(),
 	}, serviceFlags()...)
+}
+
+func timeoutOfTask() cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long to wait for the end"}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -17,13 +16,13 @@ import (
 func (p *program) tasksCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "tasks",
-		Usage: "look at long work: bulk acts on dead letters, reconcile, backfill",
+		Usage: "look at long work: bulk acts on dead letters, reconcile, backfill, forget",
 		Commands: []*cli.Command{
 			{
 				Name:  "list",
 				Usage: "list tasks, newest first",
 				Flags: append([]cli.Flag{
-					&cli.StringFlag{Name: "kind", Usage: "only dead_letter_bulk, reconcile or backfill"},
+					&cli.StringFlag{Name: "kind", Usage: "only dead_letter_bulk, reconcile, backfill or forget"},
 					&cli.StringFlag{Name: "status", Usage: "only previewed, pending, running, completed, failed or cancelled"},
 				}, append(listFlags(), serviceFlags()...)...),
 				Action: p.tasksList,
@@ -36,7 +35,7 @@ func (p *program) tasksCommand() *cli.Command {
 			{
 				Name: "watch", Usage: "show the progress of a task until it ends", ArgsUsage: "ID",
 				Flags: append([]cli.Flag{
-					&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long to wait for the end"},
+					timeoutOfTask(),
 				}, serviceFlags()...),
 				Action: p.tasksWatch,
 			},

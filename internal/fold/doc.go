@@ -40,6 +40,11 @@
 // it. It is deleted when a complete list of a later order, or the complete list
 // of the winner, lacks it; a list that Stripe cut off deletes nothing.
 //
+// # What is forgotten
+//
+// A state that was told to forget keeps nothing but that, and takes nothing up any
+// more. So it is the greatest of all states, and order does not matter here either.
+//
 // # Users
 //
 // Claims are kept per user and source, each with its smallest evidence. The

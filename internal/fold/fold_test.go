@@ -290,3 +290,24 @@ func TestParse_RefusesWhatIsNoState(t *testing.T) {
 		t.Errorf("got %v, %v, want the zero state", s, err)
 	}
 }
+
+func TestForget_TakesNothingUpAnyMore(t *testing.T) {
+	s := mustFold(t, created(1, "active"), updated(2, "active", "past_due"))
+	s.Forget()
+	mustApply(t, s, updated(3, "past_due", "canceled"))
+	text, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != Tombstone || s.Row() != nil || s.Customer() != "" {
+		t.Errorf("got %s, want %s and no row", text, Tombstone)
+	}
+	again, err := Parse(quotekit.KindSubscription, Tombstone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, again, created(4, "active"))
+	if !again.Forgotten || again.Row() != nil {
+		t.Errorf("what was forgotten has come back: %+v", again)
+	}
+}

@@ -28,6 +28,9 @@ type State struct {
 	Conflicts []string `json:"conflicts,omitempty"`
 	// Followers are the kinds of objects that have ever named this customer.
 	Followers []quotekit.Kind `json:"followers,omitempty"`
+	// Forgotten: the person of the object was forgotten, and this is all that is kept
+	// of it; see [State.Forget].
+	Forgotten bool `json:"forgotten,omitempty"`
 
 	kind quotekit.Kind
 }
@@ -121,6 +124,9 @@ func Prepare(changes []quotekit.Change) ([]Change, error) {
 // Apply adds what one event knows about the object, and makes the state ready
 // to be read.
 func (s *State) Apply(c Change) error {
+	if s.Forgotten {
+		return nil
+	}
 	s.Facts = mergeFacts(s.Facts, c.Facts)
 	if c.edge == nil {
 		return s.decode()
@@ -146,6 +152,13 @@ func (s *State) Apply(c Change) error {
 	}
 	return s.decode()
 }
+
+// Forget drops all evidence, for good: nothing that is applied to the state before or
+// after it changes what is left.
+func (s *State) Forget() { *s = State{Forgotten: true, kind: s.kind} }
+
+// Tombstone is what [State.Encode] returns of every state that was told to forget.
+const Tombstone = `{"forgotten":true}`
 
 // overtake makes the top level the level below.
 func (s *State) overtake() error {

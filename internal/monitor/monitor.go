@@ -30,16 +30,17 @@ type BulkOperator interface {
 
 // API has the endpoints of /v1/monitor.
 type API struct {
-	Store    *store.Store
-	Operator Operator
-	Bulk     BulkOperator
-	Tasks    Tasker
-	Reads    *Reads
-	Alerts   AlertActor
-	Groups   GroupOperator
-	Revealer Revealer
-	Batches  BatchOperator
-	Logger   *slog.Logger
+	Store     *store.Store
+	Operator  Operator
+	Bulk      BulkOperator
+	Forgetter Forgetter
+	Tasks     Tasker
+	Reads     *Reads
+	Alerts    AlertActor
+	Groups    GroupOperator
+	Revealer  Revealer
+	Batches   BatchOperator
+	Logger    *slog.Logger
 }
 
 // The groups of the endpoints.

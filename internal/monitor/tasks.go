@@ -29,7 +29,7 @@ const tasksPath = "/v1/monitor/tasks/"
 // Task is a task as the API shows it.
 type Task struct {
 	ID        string              `json:"id" format:"uuid"`
-	Kind      string              `json:"kind" doc:"dead_letter_bulk, reconcile or backfill."`
+	Kind      string              `json:"kind" doc:"dead_letter_bulk, reconcile, backfill or forget."`
 	Status    quotekit.TaskStatus `json:"status"`
 	Paused    bool                `json:"paused" doc:"Somebody holds it up: nothing is done until it is resumed."`
 	Arguments json.RawMessage     `json:"arguments" doc:"What was asked for."`
@@ -143,7 +143,7 @@ func taskOf(r *http.Request) (string, error) {
 // ListTasks lists tasks.
 func (a *API) ListTasks() rest.Endpoint {
 	filters := []rest.Param{
-		{Name: "kind", Doc: "Only tasks of this kind: dead_letter_bulk, reconcile or backfill."},
+		{Name: "kind", Doc: "Only tasks of this kind: dead_letter_bulk, reconcile, backfill or forget."},
 		{Name: "status", Doc: "Only tasks in this state. Previews are listed only if they are asked for.", Type: quotekit.TaskStatus("")},
 	}
 	return rest.Endpoint{

@@ -17,6 +17,9 @@ type ReceivedEvent struct {
 	quotekit.Event
 	// Deliveries is how often the event came in this group.
 	Deliveries int
+	// CustomerID is the customer that the event is about, where no row of the mirror
+	// tells; empty elsewhere.
+	CustomerID string
 	// Status is what the event becomes, unless it was completed before.
 	Status  quotekit.EventStatus
 	Reason  quotekit.FailureReason // of pending and dead
@@ -41,7 +44,7 @@ type ReceivedState struct {
 
 const receiveEventsPrefix = `INSERT INTO stripe_webhook_events (stripe_event_id, event_type, account, api_version,
   livemode, object_id, event_created, status, attempts, deliveries, payload, received_at, processed_at,
-  error_message, failure_reason, failure_reasons, next_attempt_at, settle_id)`
+  error_message, failure_reason, failure_reasons, next_attempt_at, settle_id, customer_id)`
 
 // The row that was there decides: the CASEs see it, RETURNING sees the result.
 // That settle_id has become ours tells us that the event is ours to decide.
@@ -69,6 +72,7 @@ const receiveEventsSuffix = `ON CONFLICT (stripe_event_id) DO UPDATE SET
     THEN stripe_webhook_events.payload ELSE COALESCE(stripe_webhook_events.payload, excluded.payload) END,
   payload_deleted_at = CASE WHEN stripe_webhook_events.status IN ('succeeded', 'ignored')
     THEN stripe_webhook_events.payload_deleted_at END,
+  customer_id = COALESCE(excluded.customer_id, stripe_webhook_events.customer_id),
   previous_status = stripe_webhook_events.status
 RETURNING stripe_event_id, status, deliveries, round, CAST(settle_id AS TEXT), COALESCE(previous_status, ''),
   event_type, received_at`
@@ -86,6 +90,7 @@ func (tx *Tx) ReceiveEvents(ctx context.Context, events []ReceivedEvent) (map[st
 			e.ID, e.Type, clip(e.Account), null(clip(e.APIVersion)), e.Livemode, null(clip(e.ObjectID)), seconds(e.Created),
 			string(e.Status), attempts(e), e.Deliveries, e.Payload, tx.Now, tx.processedAt(e.Status),
 			null(e.Message), null(string(e.Reason)), null(string(e.Reason)), instant(e.NextAttemptAt), settleID,
+			null(clip(e.CustomerID)),
 		}
 	}
 	states := make(map[string]ReceivedState, len(events))
@@ -104,7 +109,7 @@ func (tx *Tx) ReceiveEvents(ctx context.Context, events []ReceivedEvent) (map[st
 		states[id] = s
 		return nil
 	}
-	if err := tx.multiRow(ctx, receiveEventsPrefix, receiveEventsSuffix, 18, rows, scan); err != nil {
+	if err := tx.multiRow(ctx, receiveEventsPrefix, receiveEventsSuffix, 19, rows, scan); err != nil {
 		return nil, fmt.Errorf("receive events: %w", err)
 	}
 	return states, nil

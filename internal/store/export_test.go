@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"github.com/quotekit/quotekit"
 )
 
 // The tests are in package store_test, since storetest imports store. These
@@ -86,4 +89,27 @@ func RetentionWrites(d Dialect, before time.Time) map[string]Recorded {
 		"times":               {dropFigures("webhook_latencies"), []any{"minute", "a.b", before, 10}},
 		"refusals":            {dropRefusals, []any{before, 10}},
 	}
+}
+
+// Followers are the kinds of objects that belong to a customer.
+var Followers = followers
+
+// ForgetWrites are the statements that a person is forgotten with, and arguments of them.
+func ForgetWrites(d Dialect, at time.Time) map[string]Recorded {
+	texts := d.textsArgument([]string{"evt_1"})
+	writes := map[string]Recorded{
+		"lock":           {strings.TrimSuffix(lockForgotten(d), d.locking()), []any{texts}},
+		"events":         {forgetEvents(d), []any{at, texts}},
+		"ignored events": {ignoreEvents(d, 1), []any{at, texts, "dead"}},
+		"letters":        {forgetLetters(d), []any{forgottenNote, texts}},
+		"logs":           {forgetLogs(d), []any{texts}},
+	}
+	for kind := range mirrorTables {
+		if _, follows := followers[kind]; follows || kind == quotekit.KindCustomer {
+			for _, t := range tablesOf(kind) {
+				writes[t.name] = Recorded{forgetRows(t), []any{"", false, "x_1"}}
+			}
+		}
+	}
+	return writes
 }

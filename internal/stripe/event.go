@@ -147,6 +147,28 @@ func objectID(object value) string {
 	return ""
 }
 
+// CustomerOf returns the id of the customer that the object of an event is, or says it
+// belongs to; empty if it says nothing of the kind. It reads objects of every type, also
+// of those that are not mirrored.
+func CustomerOf(e quotekit.Event) string {
+	object, err := parseHash("data.object", e.Object)
+	if err != nil {
+		return ""
+	}
+	defer object.release()
+	customer := object.get("customer")
+	if object.get("object").str() == "customer" {
+		customer = object.get("id")
+	}
+	if customer.isObject() {
+		return objectID(customer)
+	}
+	if id := customer.str(); isName(id) {
+		return id
+	}
+	return ""
+}
+
 // eventTime reads created: Unix seconds, or RFC 3339 in a thin event.
 func eventTime(v value, thin bool) (quotekit.Seconds, bool) {
 	switch {

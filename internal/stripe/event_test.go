@@ -221,3 +221,22 @@ func TestParseEvent_GoesOnAfterABrokenField(t *testing.T) {
 		t.Errorf("got %v, account %s, created %d, object id %s", err, e.Account, e.Created, e.ObjectID)
 	}
 }
+
+func TestCustomerOf(t *testing.T) {
+	for object, want := range map[string]string{
+		`{"id":"ch_1","object":"charge","customer":"cus_1"}`:                                    "cus_1",
+		`{"id":"pi_1","object":"payment_intent","customer":{"id":"cus_2","object":"customer"}}`: "cus_2",
+		`{"id":"cus_3","object":"customer"}`:                                                    "cus_3",
+		`{"id":"ch_1","object":"charge","customer":null}`:                                       "",
+		`{"id":"prod_1","object":"product"}`:                                                    "",
+		`{"id":"ch_1","object":"charge","customer":7}`:                                          "",
+		`{"id":"ch_1","object":"charge","customer":"cus\u0000_1"}`:                              "",
+		`{"id":"ch_1","object":"charge","customer":{"id":["cus_1"]}}`:                           "",
+		`["cus_1"]`: "",
+		``:          "",
+	} {
+		if got := stripe.CustomerOf(quotekit.Event{Object: []byte(object)}); got != want {
+			t.Errorf("%s: got %q, want %q", object, got, want)
+		}
+	}
+}

@@ -1,5 +1,5 @@
 // Package task does long work in steps: bulk acts on dead letters, reconcile,
-// backfill. What the work is, is a [Kind] of a feature; this package makes it
+// backfill, forgetting a person. What the work is, is a [Kind] of a feature; this package makes it
 // start once, go on after a crash, stop when it is cancelled, and tell how far
 // it is.
 //

@@ -10,10 +10,29 @@ import (
 	"github.com/quotekit/quotekit/internal/store"
 )
 
-// effect is a succeeded event and the decision that says what it changes.
+// effect is an event and the decision that says what it changes: nothing, unless it
+// succeeded.
 type effect struct {
 	event *quotekit.Event
 	decision
+	// keys are the objects that the event changes, and the customers that it names.
+	keys []store.ObjectKey
+}
+
+// newEffect makes an effect of a decision. The customer is whom the event is about, where
+// its changes do not tell; it may be empty.
+func newEffect(event *quotekit.Event, d decision, customer string) effect {
+	ef := effect{event: event, decision: d}
+	if customer != "" {
+		ef.keys = append(ef.keys, keyOf(event, quotekit.KindCustomer, customer))
+	}
+	for _, c := range d.changes {
+		ef.keys = append(ef.keys, keyOf(event, c.Kind, c.ID))
+		if customer := fold.CustomerOf(c.Change); customer != "" {
+			ef.keys = append(ef.keys, keyOf(event, quotekit.KindCustomer, customer))
+		}
+	}
+	return ef
 }
 
 // object is a locked object while a group is folded.
@@ -27,32 +46,43 @@ type object struct {
 
 // applyTx writes the effects of events: it locks every object they touch and
 // the customers these belong to, folds the changes into what is known, and
-// writes the rows that follow from it.
-func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
+// writes the rows that follow from it. It returns the ids of the events of people who
+// were forgotten: they have no effect.
+func applyTx(ctx context.Context, tx *store.Tx, effects []effect) (forgotten []string, err error) {
 	if len(effects) == 0 {
-		return nil
+		return nil, nil
 	}
 	objects := map[store.ObjectKey]*object{}
 	if err := lock(ctx, tx, objects, touchedKeys(effects)); err != nil {
-		return err
+		return nil, err
 	}
-	var history []store.HistoryRow
 	for _, ef := range effects {
+		if ef.isForgotten(objects) {
+			continue
+		}
 		for _, c := range ef.changes {
 			o := objects[keyOf(ef.event, c.Kind, c.ID)]
 			o.touched, o.dirty = true, true
 			if err := o.state.Apply(c); err != nil {
-				return fmt.Errorf("fold event %s: %w", ef.event.ID, err)
+				return nil, fmt.Errorf("fold event %s: %w", ef.event.ID, err)
 			}
-		}
-		for _, h := range ef.history {
-			history = append(history, store.HistoryRow{SubscriptionChange: h, Event: ef.event})
 		}
 	}
 	// Only the state tells some customers: that of a payment method that is
 	// detached without a word about whom it belonged to.
 	if err := lock(ctx, tx, objects, customersOf(objects)); err != nil {
-		return err
+		return nil, err
+	}
+	var history []store.HistoryRow
+	for _, ef := range effects {
+		if ef.isForgotten(objects) {
+			ef.forget(objects)
+			forgotten = append(forgotten, ef.event.ID)
+			continue
+		}
+		for _, h := range ef.history {
+			history = append(history, store.HistoryRow{SubscriptionChange: h, Event: ef.event})
+		}
 	}
 	var (
 		rows      []store.MirrorRow
@@ -73,7 +103,7 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 		}
 		text, err := o.state.Encode()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if text == o.text {
 			continue // nothing new, so the row is what it was
@@ -84,21 +114,46 @@ func applyTx(ctx context.Context, tx *store.Tx, effects []effect) error {
 		}
 	}
 	if err := tx.SaveObjects(ctx, saved); err != nil {
-		return err
+		return nil, err
 	}
 	if err := tx.MergeRows(ctx, rows); err != nil {
-		return err
+		return nil, err
 	}
 	for _, key := range relinked(objects) {
 		customer := objects[key].state
 		if err := tx.LinkFollowers(ctx, key, customer.User(), customer.Followers); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := tx.AppendHistory(ctx, history); err != nil {
-		return err
+		return nil, err
 	}
-	return tx.Audit(ctx, conflicts)
+	return forgotten, tx.Audit(ctx, conflicts)
+}
+
+// isForgotten reports whether an object of the event was forgotten, or its customer was.
+func (ef effect) isForgotten(objects map[store.ObjectKey]*object) bool {
+	return slices.ContainsFunc(ef.keys, func(key store.ObjectKey) bool {
+		o := objects[key]
+		if o.state.Forgotten || !o.touched {
+			return o.state.Forgotten
+		}
+		customer := objects[keyOf(ef.event, quotekit.KindCustomer, o.state.Customer())]
+		return customer != nil && customer.state.Forgotten
+	})
+}
+
+// forget makes the objects of the event ones that were forgotten, so that their later
+// events are known for what they are without a word about the customer.
+func (ef effect) forget(objects map[store.ObjectKey]*object) {
+	for _, c := range ef.changes {
+		if c.Kind == quotekit.KindProduct || c.Kind == quotekit.KindPrice {
+			continue // nobody's
+		}
+		o := objects[keyOf(ef.event, c.Kind, c.ID)]
+		o.state.Forget()
+		o.touched, o.dirty = false, true
+	}
 }
 
 func keyOf(e *quotekit.Event, kind quotekit.Kind, id string) store.ObjectKey {
@@ -110,11 +165,8 @@ func keyOf(e *quotekit.Event, kind quotekit.Kind, id string) store.ObjectKey {
 func touchedKeys(effects []effect) []store.ObjectKey {
 	seen := map[store.ObjectKey]bool{}
 	for _, ef := range effects {
-		for _, c := range ef.changes {
-			seen[keyOf(ef.event, c.Kind, c.ID)] = true
-			if customer := fold.CustomerOf(c.Change); customer != "" {
-				seen[keyOf(ef.event, quotekit.KindCustomer, customer)] = true
-			}
+		for _, key := range ef.keys {
+			seen[key] = true
 		}
 	}
 	return sortedKeys(seen)

@@ -178,7 +178,7 @@ func unknownIDs(ids []string, items []store.TaskItem) error {
 func (b *Bulk) StartBulk(ctx context.Context, token string, r quotekit.BulkRequest, act quotekit.Act) (t store.Task, started bool, err error) {
 	s := b.operator.store
 	t, err = s.TaskByToken(ctx, store.HashToken(token))
-	if quotekit.CodeOf(err) == quotekit.ENotFound {
+	if quotekit.CodeOf(err) == quotekit.ENotFound || err == nil && t.Kind != quotekit.BulkKind {
 		return t, false, quotekit.Errorf(quotekit.ENotFound, "there is no preview with this token")
 	}
 	if err != nil {

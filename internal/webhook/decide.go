@@ -75,7 +75,7 @@ func (o *Operator) Reveal(ctx context.Context, id string, act quotekit.Act) ([]b
 		return nil, err
 	}
 	if len(payload) == 0 || string(payload) == "{}" {
-		return nil, quotekit.Errorf(quotekit.ENotFound, "the payload of event %s was deleted because of its age", id)
+		return nil, quotekit.Errorf(quotekit.ENotFound, "the payload of event %s was deleted because of its age, or since the person was forgotten", id)
 	}
 	err = o.store.WithTx(ctx, func(tx *store.Tx) error { return tx.Audit(ctx, []store.AuditEntry{entry}) })
 	if err != nil {

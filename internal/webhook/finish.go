@@ -3,11 +3,13 @@ package webhook
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/quotekit/quotekit"
 	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/internal/stripe"
 )
 
 // finishing is an attempt that has been handled, on its way through a group.
@@ -124,13 +126,18 @@ func (w *AttemptWorker) commit(ctx context.Context, group []*finishing) (ours []
 			case f.outcome.Status == quotekit.EventDead:
 				buried = append(buried, deadLetter(f.event, f.outcome.Reason, f.failure))
 			default:
-				effects = append(effects, effect{&f.event, f.decision})
+				effects = append(effects, newEffect(&f.event, f.decision, stripe.CustomerOf(f.event)))
 				completed = append(completed, f)
 			}
 		}
-		if err := applyTx(ctx, tx, effects); err != nil {
+		forgotten, err := applyTx(ctx, tx, effects)
+		if err != nil {
 			return err
 		}
+		if _, err := tx.ForgetEvents(ctx, forgotten, quotekit.EventSucceeded); err != nil {
+			return err
+		}
+		completed = slices.DeleteFunc(completed, func(f *finishing) bool { return slices.Contains(forgotten, f.event.ID) })
 		w.observe.at(StepAttemptApplied)
 		if err := tx.Bury(ctx, buried); err != nil {
 			return err

@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/quotekit/quotekit"
+	"github.com/quotekit/quotekit/internal/fold"
 	"github.com/quotekit/quotekit/internal/jobs"
 	"github.com/quotekit/quotekit/internal/store"
+	"github.com/quotekit/quotekit/internal/stripe"
 )
 
 const (
@@ -135,20 +138,35 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 			return err
 		}
 		s.observe.at(StepInserted)
+		var effects []effect
+		for i, e := range group {
+			if states[e.event.ID].Taken {
+				effects = append(effects, newEffect(&e.event, e.decision, received[i].CustomerID))
+			}
+		}
+		forgotten, err := applyTx(ctx, tx, effects)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ForgetEvents(ctx, forgotten, quotekit.EventSucceeded, quotekit.EventPending, quotekit.EventDead); err != nil {
+			return err
+		}
+		for _, id := range forgotten {
+			state := states[id]
+			state.Status = quotekit.EventIgnored
+			states[id] = state
+		}
 		var (
-			effects []effect
 			buried  []store.DeadLetter
 			revived []string
 			pending []attemptJob
 		)
 		for _, e := range group {
 			state := states[e.event.ID]
-			if !state.Taken {
+			if !state.Taken || slices.Contains(forgotten, e.event.ID) {
 				continue
 			}
 			switch e.decision.status {
-			case quotekit.EventSucceeded:
-				effects = append(effects, effect{&e.event, e.decision})
 			case quotekit.EventDead:
 				buried = append(buried, deadLetter(e.event, e.decision.failure.reason, e.decision.failure))
 			case quotekit.EventPending:
@@ -157,9 +175,6 @@ func (s *Settler) commit(ctx context.Context, group []*settling) (states map[str
 			if state.Deliveries > len(e.all) && e.decision.status != quotekit.EventDead && e.decision.status != quotekit.EventPending {
 				revived = append(revived, e.event.ID)
 			}
-		}
-		if err := applyTx(ctx, tx, effects); err != nil {
-			return err
 		}
 		s.observe.at(StepApplied)
 		if err := tx.Bury(ctx, buried); err != nil {
@@ -194,6 +209,7 @@ func (s *Settler) receivedEvent(e *settling) store.ReceivedEvent {
 	r := store.ReceivedEvent{
 		Event:      e.event,
 		Deliveries: len(e.all),
+		CustomerID: unmirrored(e.delivery),
 		Status:     e.decision.status,
 		Kept:       e.decision.kept,
 		Reason:     e.decision.failure.reason,
@@ -206,6 +222,15 @@ func (s *Settler) receivedEvent(e *settling) store.ReceivedEvent {
 		r.NextAttemptAt = s.now().Add(retryDelay(1))
 	}
 	return r
+}
+
+// unmirrored returns the customer of an event that leaves no row of its object behind.
+func unmirrored(d *delivery) string {
+	mirrored := slices.ContainsFunc(d.decision.changes, func(c fold.Change) bool { return c.ID == d.event.ObjectID })
+	if mirrored && d.decision.status == quotekit.EventSucceeded {
+		return ""
+	}
+	return stripe.CustomerOf(d.event)
 }
 
 // deliveryAudit has an entry per delivery. The first delivery of an event that
@@ -246,6 +271,9 @@ func (s *Settler) answer(ctx context.Context, group []*settling, states map[stri
 			s.telemetry.metrics.Delivered(d.source.action == store.AuditImported, duplicate)
 		}
 		if state.Taken {
+			if state.Status != e.decision.status { // somebody who was forgotten
+				e.decision = decision{status: state.Status}
+			}
 			s.telemetry.settled(e, started, committed)
 		}
 	}

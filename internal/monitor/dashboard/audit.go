@@ -42,7 +42,7 @@ var auditActions = []string{
 	store.AuditTaskPause, store.AuditTaskResume, store.AuditTaskRate,
 	"error_group.acknowledge", "error_group.ignore", "error_group.reopen", store.AuditBatchCancel, store.AuditBatchRetry, store.AuditBatchUndo, "alert.acknowledge", "alert.silence", "alert.unsilence",
 	"alert.test", store.AuditLogin, store.AuditLogout, store.AuditAutoRetry, store.AuditSent, store.AuditRefetched, store.AuditImported,
-	store.AuditUserConflict, store.AuditCut, store.AuditDelivered,
+	store.AuditUserConflict, store.AuditCut, store.AuditForgotten, store.AuditDelivered,
 }
 
 // auditTrail shows who did what, and why.

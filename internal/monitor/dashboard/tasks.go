@@ -56,7 +56,7 @@ func lineOf(t monitor.Task) taskLine {
 }
 
 var (
-	taskKinds  = []string{quotekit.BulkKind, "reconcile", "backfill"}
+	taskKinds  = []string{quotekit.BulkKind, "reconcile", "backfill", quotekit.ForgetKind}
 	taskStates = []string{
 		string(quotekit.TaskPending), string(quotekit.TaskRunning), string(quotekit.TaskCompleted), string(quotekit.TaskFailed),
 		string(quotekit.TaskCancelled), string(quotekit.TaskPreviewed),
