@@ -55,6 +55,9 @@ func (s *Store) examineTable(ctx context.Context, t *appTable) (TableTrouble, er
 	case columns == nil:
 		return trouble, nil
 	}
+	// Every new row has these.
+	always := append([]string{"tags", "created_at", "updated_at"}, t.needed...)
+	var demanded []string
 	for _, c := range t.columns {
 		name := t.storedName(c)
 		switch have, ok := find(columns, name); {
@@ -63,7 +66,13 @@ func (s *Store) examineTable(ctx context.Context, t *appTable) (TableTrouble, er
 			trouble.Lacks = append(trouble.Lacks, name)
 		case !have.fits(t.kinds[c].sqlType()):
 			trouble.Other = append(trouble.Other, have.instead(t.kinds[c].sqlType()))
+		case have.notNull && !slices.Contains(always, c):
+			demanded = append(demanded, c)
 		}
+	}
+	if len(demanded) > 0 {
+		trouble.Partial = append(trouble.Partial,
+			fmt.Sprintf("bulk_create_%s fails without %s, which may not be null", t.table, strings.Join(demanded, ", ")))
 	}
 	if unknown := without(required(columns), t.storedNames(t.columns)); len(unknown) > 0 {
 		trouble.Partial = append(trouble.Partial,

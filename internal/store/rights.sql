@@ -11,6 +11,7 @@ DECLARE
   api CONSTANT TEXT[] := ARRAY(SELECT r.rolname::TEXT FROM pg_roles AS r WHERE r.rolname IN ('anon', 'authenticated'));
   users CONSTANT BOOLEAN := 'authenticated' = ANY (api);
   service CONSTANT BOOLEAN := EXISTS (SELECT 1 FROM pg_roles AS r WHERE r.rolname = 'service_role');
+  theirs CONSTANT TEXT[] := ARRAY(SELECT a.name FROM quotekit_application_tables AS a);
   own CONSTANT TEXT := 'user_id = (SELECT quotekit_user_id())';
   condition TEXT;
   t RECORD;
@@ -49,7 +50,7 @@ BEGIN
     LEFT JOIN ours AS o ON o.name = c.relname
     WHERE c.relnamespace = here AND c.relkind IN ('r', 'p') AND (o.name IS NOT NULL OR c.relname LIKE 'river\_%')
       AND pg_has_role(c.relowner, 'USAGE')
-      AND NOT EXISTS (SELECT 1 FROM quotekit_application_tables AS a WHERE a.name = c.relname)
+      AND c.relname <> ALL (theirs)
     ORDER BY c.relname
   LOOP
     IF NOT t.done THEN

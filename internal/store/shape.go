@@ -169,6 +169,7 @@ type actualColumn struct {
 	sqlType, base string
 	category      string // of base, see pg_type.typcategory
 	scale         int    // of a NUMERIC; -1 without a limit
+	notNull       bool
 	// must means that a row cannot be without a value that it is given.
 	must bool
 }
@@ -236,7 +237,7 @@ func actualColumns(ctx context.Context, db querier, name string) ([]actualColumn
 		SELECT COALESCE(a.attname, ''), COALESCE(format_type(a.atttypid, a.atttypmod), ''), COALESCE(b.typname, ''),
 			COALESCE(b.typcategory::TEXT, ''),
 			CASE WHEN b.typname = 'numeric' AND a.atttypmod >= 0 THEN (((a.atttypmod - 4) & 2047) # 1024) - 1024 ELSE -1 END,
-			COALESCE(a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', FALSE)
+			COALESCE(a.attnotnull, FALSE), COALESCE(a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', FALSE)
 		FROM pg_class AS c
 		LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		LEFT JOIN pg_type AS t ON t.oid = a.atttypid
@@ -250,7 +251,7 @@ func actualColumns(ctx context.Context, db querier, name string) ([]actualColumn
 	var all []actualColumn
 	err = scanRows(rows, func(rows row) error {
 		var c actualColumn
-		if err := rows.Scan(&c.name, &c.sqlType, &c.base, &c.category, &c.scale, &c.must); err != nil {
+		if err := rows.Scan(&c.name, &c.sqlType, &c.base, &c.category, &c.scale, &c.notNull, &c.must); err != nil {
 			return err
 		}
 		if all == nil {
