@@ -258,18 +258,13 @@ func checkApplicationTables(ctx context.Context, e *examination) Finding {
 	var found []string
 	status := FindingOK
 	for _, t := range all {
-		var what []string
-		if len(t.Lacks) > 0 {
-			what = append(what, "it lacks the columns "+strings.Join(t.Lacks, ", "))
-		}
-		what = append(what, t.Other...)
 		switch {
-		case len(what) > 0:
+		case t.Fails():
 			status = FindingFail
 		case status == FindingOK:
 			status = FindingWarn
 		}
-		found = append(found, t.Name+": "+strings.Join(append(what, t.Partial...), ", "))
+		found = append(found, t.Name+": "+t.Why())
 	}
 	if status == FindingOK {
 		return ok("bulk operations can work on them")
@@ -286,7 +281,7 @@ func checkRowLevelSecurity(ctx context.Context, e *examination) Finding {
 	case err != nil:
 		return fail("see database", "%s", store.WhyAway(err))
 	case len(open) > 0:
-		return fail("ALTER TABLE … ENABLE ROW LEVEL SECURITY, with a policy for those who are to see them, or REVOKE",
+		return fail("enable row level security for them, with a policy for those who are to see them, or revoke the rights",
 			"off, while anon or authenticated have rights to %s", strings.Join(open, ", "))
 	}
 	return ok("no table of QuoteKit's is open to a browser")

@@ -506,7 +506,7 @@ func TestSupabase_TheDoctorSaysWhatIsMissing(t *testing.T) {
 		"schema": "ok ", "application-tables": "warn clients: bulk operations work on it, and not on public.clients; quotes: bulk operations work on it, and not on public.quotes",
 		"row-level-security": "ok ",
 	})
-	const typed = "public.line_items: it lacks the columns tags, price, its column name is integer, not text, "+
+	const typed = "public.line_items: it lacks the columns tags, price, its column name is integer, not text, " +
 		"bulk_create_items cannot give the columns that it requires: cost"
 	p.exec(`ALTER TABLE line_items ALTER COLUMN name TYPE INTEGER USING 1, ADD COLUMN company_id UUID`)
 	mapped := "items=public.line_items,items.unit_price=price,clients=public.clients,quotes=public.nothing"
@@ -627,7 +627,9 @@ func TestSupabase_BulkOperationsOnTheApplicationsTables(t *testing.T) {
 	s.stop()
 	// The trigger of the application has touched the quotes that were unlinked and linked.
 	clean := func(lines []string) []string {
-		return slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.HasPrefix(l, "quotes ") || strings.HasPrefix(l, "quotes_number_seq") })
+		return slices.DeleteFunc(slices.Clone(lines), func(l string) bool {
+			return strings.HasPrefix(l, "quotes ") || strings.HasPrefix(l, "quotes_number_seq")
+		})
 	}
 	if d := diff(clean(p.photograph("public")), clean(before)); d != "" {
 		t.Errorf("after all was undone:\n%s", d)

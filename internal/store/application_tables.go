@@ -91,10 +91,10 @@ func checkName(ours, name string) error {
 func (m Tables) contradiction() error {
 	taken := map[string]bool{}
 	for _, t := range m.tables() {
-		if taken[t.name] {
-			return fmt.Errorf("gives two tables the name %s", t.name)
+		if taken[t.plainName()] {
+			return fmt.Errorf("gives two tables the name %s", t.plainName())
 		}
-		taken[t.name] = true
+		taken[t.plainName()] = true
 		columns := map[string]bool{}
 		for _, c := range t.columns {
 			name := t.storedName(c)
@@ -131,6 +131,9 @@ func (m Tables) tables() map[quotekit.ApplicationTable]*appTable {
 	}
 	return all
 }
+
+// plainName is the table's name as people write it.
+func (t *appTable) plainName() string { return strings.ReplaceAll(t.name, `"`, "") }
 
 // storedName is what the database calls a column of ours; empty if it has none.
 func (t *appTable) storedName(column string) string {

@@ -16,8 +16,20 @@ type TableTrouble struct {
 	Lacks []string
 	// Other is what else is wrong, sentence by sentence.
 	Other []string
-	// Partial are troubles with which only some bulk operations fail.
+	// Partial are troubles that only some bulk operations meet.
 	Partial []string
+}
+
+// Fails reports whether bulk operations fail on the table, all of them or most.
+func (t TableTrouble) Fails() bool { return len(t.Lacks)+len(t.Other) > 0 }
+
+// Why is all that there is to say of the table.
+func (t TableTrouble) Why() string {
+	var what []string
+	if len(t.Lacks) > 0 {
+		what = append(what, "it lacks the columns "+strings.Join(t.Lacks, ", "))
+	}
+	return strings.Join(slices.Concat(what, t.Other, t.Partial), ", ")
 }
 
 // ExamineApplication looks at the tables that bulk operations work on, as they are
@@ -34,7 +46,7 @@ func (s *Store) ExamineApplication(ctx context.Context) ([]TableTrouble, error) 
 		if err != nil {
 			return nil, fmt.Errorf("examine %s: %w", t.name, err)
 		}
-		if len(trouble.Lacks)+len(trouble.Other)+len(trouble.Partial) > 0 {
+		if trouble.Fails() || len(trouble.Partial) > 0 {
 			all = append(all, trouble)
 		}
 	}
@@ -85,9 +97,6 @@ func (s *Store) examineTable(ctx context.Context, t *appTable) (TableTrouble, er
 	}
 	return trouble, err
 }
-
-// plainName is the table's name as people write it.
-func (t *appTable) plainName() string { return strings.ReplaceAll(t.name, `"`, "") }
 
 // examineRights says what the service may not do with a table that is there.
 func (s *Store) examineRights(ctx context.Context, t *appTable) ([]string, error) {
