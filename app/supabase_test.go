@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -409,6 +410,7 @@ func TestSupabase_RightsAreGivenAgainAndOnce(t *testing.T) {
 	p.exec(`
 		DROP POLICY quotekit_users ON quotekit.subscriptions;
 		DROP POLICY quotekit_service_role ON quotekit.subscriptions;
+		DROP POLICY quotekit_service_role ON quotekit.batch_jobs;
 		ALTER TABLE quotekit.subscriptions DISABLE ROW LEVEL SECURITY;
 		REVOKE ALL ON ALL TABLES IN SCHEMA quotekit FROM authenticated, service_role;
 		REVOKE ALL ON FUNCTION quotekit.get_batch_job_status FROM authenticated, service_role;
@@ -619,6 +621,10 @@ func TestSupabase_BulkOperationsOnTheApplicationsTables(t *testing.T) {
 	if r := u.do("GET", "/v1/batch-jobs/"+j.ID+"/export", ""); !strings.Contains(string(r.body), "client_id") || !strings.Contains(string(r.body), "c1111111-") || strings.Contains(string(r.body), "customer_id") {
 		t.Errorf("got %s", r.body)
 	}
+	j = u.run("export_quotes", quotes[:1], nil)
+	if r := u.do("GET", "/v1/batch-jobs/"+j.ID+"/export", ""); !strings.Contains(string(r.body), `"client_email":null`) || !strings.Contains(string(r.body), `"valid_until":"2025-12-31T00:00:00Z"`) {
+		t.Errorf("got %s", r.body)
+	}
 	j = u.run("bulk_create_quotes", []map[string]any{
 		{"client_id": clients[0], "total": "5.00"}, {"client_id": clients[1], "total": "5.00"}, {"client_name": "x", "client_email": "x@example.com", "total": "1"},
 	}, nil)
@@ -636,6 +642,33 @@ func TestSupabase_BulkOperationsOnTheApplicationsTables(t *testing.T) {
 	}
 	if got := p.query(`SELECT id FROM quotes WHERE customer_id IS NOT NULL`); len(got) != 3 {
 		t.Errorf("quotes with a client: %q", got)
+	}
+}
+
+// TestSupabase_AWrongNameHurtsBulkOperationsOnly: the service starts, takes webhooks and says
+// what is wrong.
+func TestSupabase_AWrongNameHurtsBulkOperationsOnly(t *testing.T) {
+	p := mustMakeSupabase(t)
+	settings := p.settings()
+	settings["QUOTEKIT_TABLES"] = "items=public.line_items,items.unit_price=price,items.tags="
+	cfg, err := app.LoadConfig(env(settings), nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log notebook
+	s := mustStartWith(t, cfg, app.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if !strings.Contains(log.String(), "bulk operations fail on a table of the application") || !strings.Contains(log.String(), "public.line_items") || !strings.Contains(log.String(), "it lacks the columns price") {
+		t.Errorf("the log is silent:\n%s", log.String())
+	}
+	s.mustSucceed(subscriptionEvent("evt_1", "sub_ada", "cus_ada", ada, "active", 1_740_787_200))
+	before := p.photograph("public")
+	u := mustUser(t, s.URL(), ada)
+	j := u.run("update_item_prices", []string{"b1111111-0000-4000-8000-000000000001"}, adjustment("percentage", "5"))
+	if j.Status != "failed" || j.SucceededItems != 0 {
+		t.Errorf("got %+v", j)
+	}
+	if d := diff(p.photograph("public"), before); d != "" {
+		t.Errorf("changed:\n%s", d)
 	}
 }
 

@@ -198,8 +198,14 @@ func (t *appTable) wholeRow() string {
 	for _, c := range t.foreign() {
 		fmt.Fprintf(&when, " OR e.key = %s", literal(c))
 	}
-	return fmt.Sprintf("(SELECT jsonb_object_agg(CASE%s THEN %s || e.key ELSE e.key END, e.value) FROM jsonb_each(to_jsonb(t)) AS e)::TEXT",
-		when.String(), literal(hidden))
+	var absent []string
+	for _, c := range t.columns {
+		if t.lacks(c) {
+			absent = append(absent, literal(c)+", NULL")
+		}
+	}
+	return fmt.Sprintf("((SELECT jsonb_object_agg(CASE%s THEN %s || e.key ELSE e.key END, e.value) FROM jsonb_each(to_jsonb(t)) AS e)"+
+		" || jsonb_build_object(%s))::TEXT", when.String(), literal(hidden), strings.Join(absent, ", "))
 }
 
 // literal is SQL for a text.

@@ -59,6 +59,7 @@ BEGIN
       IF cardinality(api) > 0 THEN
         EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', t.name, array_to_string(api, ', '));
       END IF;
+      EXECUTE format('DROP POLICY IF EXISTS quotekit_users ON %s', t.name);
       EXECUTE format('CREATE POLICY quotekit_service_role ON %s USING (current_user = ''service_role'')', t.name);
       condition := CASE t.users_see
         WHEN 'own' THEN own
