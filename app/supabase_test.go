@@ -103,8 +103,9 @@ func (p supabase) photograph(schemas ...string) []string {
 	return all
 }
 
-// as asks as PostgREST does for somebody with a JWT, and keeps what is done.
-func (p supabase) as(role, claims, text string) ([]string, error) {
+// as asks as PostgREST does for somebody with a JWT, and keeps what is done. What is to be
+// done before comes first.
+func (p supabase) as(role, claims, text string, first ...string) ([]string, error) {
 	p.t.Helper()
 	ctx := p.t.Context()
 	conn, err := p.db.Conn(ctx)
@@ -112,7 +113,8 @@ func (p supabase) as(role, claims, text string) ([]string, error) {
 		p.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	for _, text := range []string{`BEGIN`, `SET LOCAL ROLE ` + role, `SELECT set_config('request.jwt.claims', '` + claims + `', TRUE)`} {
+	begin := []string{`BEGIN`, `SET LOCAL ROLE ` + role, `SELECT set_config('request.jwt.claims', '` + claims + `', TRUE)`}
+	for _, text := range append(begin, first...) {
 		if _, err := conn.ExecContext(ctx, text); err != nil {
 			p.t.Fatal(err)
 		}
@@ -314,17 +316,17 @@ func TestSupabase_EverybodySeesWhatIsTheirs(t *testing.T) {
 	p.sees("anon", ``, status(mine.ID), "denied")
 	p.sees("service_role", ``, status(theirs.ID), "completed")
 
-	for table, rows := range map[string]string{
-		"stripe_webhook_events": "5", "webhook_dead_letter_queue": "1", "webhook_audit_trail": "5", "webhook_performance_benchmarks": "4",
-		"webhook_tasks": "0", "webhook_alerts": "0", "webhook_retention": "1",
+	for _, table := range []string{
+		"stripe_webhook_events", "webhook_dead_letter_queue", "webhook_audit_trail", "webhook_audit_chain",
+		"webhook_performance_benchmarks", "webhook_retention", "webhook_alert_evaluations",
 	} {
-		text := `SELECT COUNT(*)::TEXT FROM quotekit.` + table
-		p.sees("authenticated", adminClaims, text, rows)
-		p.sees("authenticated", claimsOf(ada), text, "0")
+		text := `SELECT (COUNT(*) > 0)::TEXT FROM quotekit.` + table
+		p.sees("authenticated", adminClaims, text, "true")
+		p.sees("authenticated", claimsOf(ada), text, "false")
 		// What users write of themselves gives no rights.
-		p.sees("authenticated", `{"sub": "`+ada+`", "user_metadata": {"role": "admin"}, "app_metadata": {"role": "operator"}}`, text, "0")
+		p.sees("authenticated", `{"sub": "`+ada+`", "user_metadata": {"role": "admin"}, "app_metadata": {"role": "operator"}}`, text, "false")
 		p.sees("anon", ``, text, "denied")
-		p.sees("service_role", ``, text, rows)
+		p.sees("service_role", ``, text, "true")
 	}
 	for _, table := range []string{"dashboard_sessions", "river_job", "quotekit_schema_version", "quotekit_application_tables"} {
 		for _, role := range []string{"anon", "authenticated", "service_role"} {
@@ -356,11 +358,15 @@ func TestSupabase_EverybodySeesWhatIsTheirs(t *testing.T) {
 	p.sees("service_role", ``, `INSERT INTO quotekit.webhook_processing_logs (stripe_event_id, event_type, processing_stage, status) VALUES ('evt_x', 'x', 'x', 'failed') RETURNING status`, "failed")
 	p.sees("service_role", ``, `SELECT (quotekit.record_webhook_stage('evt_1', 'x', 'x', 'failed') IS NOT NULL)::TEXT`, "true")
 	p.sees("service_role", ``, `SELECT (quotekit.send_to_dead_letter_queue('evt_9', 'x', '{}', 'x') IS NOT NULL)::TEXT`, "true")
-	p.sees("service_role", ``, `SELECT quotekit.cleanup_old_batch_jobs(0)::TEXT`, "2")
 	p.sees("service_role", ``, `DELETE FROM quotekit.webhook_audit_trail RETURNING '1'`, "denied")
-
-	// A temporary table in the way of the caller's is not what a function reads.
-	p.sees("service_role", ``, `WITH made AS (SELECT pg_catalog.set_config('search_path', 'pg_temp', TRUE)) SELECT quotekit.cleanup_old_batch_jobs(0)::TEXT FROM made`, "0")
+	// A function reads the table, and no temporary one of the caller's.
+	got, err := p.as("authenticated", claimsOf(ada), status(theirs.ID),
+		`CREATE TEMPORARY TABLE batch_jobs ON COMMIT DROP AS SELECT '`+theirs.ID+`'::UUID AS id, '`+ada+`'::UUID AS user_id, 'forged' AS status`,
+		`SET LOCAL search_path = pg_temp`)
+	if err != nil || len(got) > 0 {
+		t.Errorf("got %q, %v", got, err)
+	}
+	p.sees("service_role", ``, `SELECT quotekit.cleanup_old_batch_jobs(0)::TEXT`, "2")
 	for _, f := range p.query(`
 		SELECT p.proname AS f, p.prosecdef, p.proconfig::TEXT
 		FROM pg_proc AS p
