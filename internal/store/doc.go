@@ -44,7 +44,7 @@
 //
 // A new table has its place in rights.sql, and a migration that replaces one of the
 // functions of the user's document says again that it is SECURITY DEFINER and has its own
-// search_path: see 00013_supabase.sql.
+// search_path, as in the migration called supabase.
 //
 // On SQLite there is one connection that writes. database/sql serves those who
 // wait for it in random order, so a caller that cares queues by itself before
