@@ -127,7 +127,7 @@ func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if c.OTLPEndpoint != "" {
 		o.Logger = slog.New(tracing.Handler(o.Logger.Handler()))
 	}
-	s, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Schema: c.Schema, Now: o.Now})
+	s, err := store.Open(ctx, store.Config{URL: c.DatabaseURL, Schema: c.Schema, Tables: c.Tables, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}

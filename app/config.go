@@ -12,6 +12,7 @@ import (
 
 	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/store"
 )
 
 // DefaultConfigFile is read when no other file is named, if it exists.
@@ -24,6 +25,9 @@ type Config struct {
 	Addr        string
 	// Schema is the Postgres schema of our tables.
 	Schema string
+	// Tables are the names of the application's tables on Postgres, where they are not
+	// ours.
+	Tables store.Tables
 	// WebhookSecrets are the signing secrets of Stripe's endpoints; with none,
 	// webhooks are answered 503.
 	WebhookSecrets []string
@@ -188,6 +192,9 @@ func (c Config) contradictions(wrong map[string]bool) []string {
 			"set QUOTEKIT_ADMIN_TOKEN (or SUPABASE_JWT_SECRET, SUPABASE_URL), or listen on 127.0.0.1")
 	}
 	problems = append(problems, c.Retention.contradictions(wrong)...)
+	if len(c.Tables) > 0 && strings.HasPrefix(c.DatabaseURL, "sqlite:") {
+		problems = append(problems, "QUOTEKIT_TABLES is for Postgres, and DATABASE_URL names SQLite, where the tables are QuoteKit's own")
+	}
 	if c.AlertEmail != "" && c.SMTPURL == "" && !wrong["SMTP_URL"] {
 		problems = append(problems, "QUOTEKIT_ALERT_EMAIL needs SMTP_URL")
 	}

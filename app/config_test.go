@@ -105,6 +105,7 @@ func TestLoadConfig_Values(t *testing.T) {
 		{"QUOTEKIT_SCHEMA", `x"; drop`, "not a name"},
 		{"QUOTEKIT_SCHEMA", strings.Repeat("a", 63), ""},
 		{"QUOTEKIT_SCHEMA", strings.Repeat("a", 64), "not a name"},
+		{"QUOTEKIT_TABLES", "items=line_items", "is for Postgres"},
 		{"STRIPE_WEBHOOK_SECRET", "whsec_1", ""},
 		{"STRIPE_WEBHOOK_SECRET", "whsec_1,whsec_2", ""},
 		{"STRIPE_WEBHOOK_SECRET", "a,,b", "element 2 of 3 is empty"},
@@ -185,6 +186,46 @@ func TestLoadConfig_Values(t *testing.T) {
 			}
 			if !strings.Contains(bad.Problems[0], tt.name) || !strings.Contains(bad.Problems[0], tt.wrong) {
 				t.Errorf("problem = %q, want %q", bad.Problems[0], tt.wrong)
+			}
+		})
+	}
+}
+
+func TestLoadConfig_Tables(t *testing.T) {
+	tests := []struct{ value, wrong string }{
+		{"items=public.line_items,items.unit_price=price,items.tags=", ""},
+		{"items = public.Line Items , quotes.client_id = customerId", ""},
+		{"items.name=category,items.category=name", ""},
+		{"clients=öffentlich.kunden", ""},
+		{"quotes.client_id=" + strings.Repeat("a", 63), ""},
+		{"items", "not of the form TABLE=NAME or TABLE.COLUMN=NAME"},
+		{"items=a,", "not of the form"},
+		{"subscriptions=subs", `the table "subscriptions"; there are clients, items and quotes`},
+		{"=a", `the table ""`},
+		{"items.price=cost", `the column "items.price"; items has category, created_at, id, name, tags, unit`},
+		{"items.unit.price=cost", `the column "items.unit.price"`},
+		{"items=a,items=b", "names items twice"},
+		{"items=", "gives items an empty name"},
+		{"items=public.", "gives items an empty name"},
+		{"items=a.b.c", `gives items the name "b.c"`},
+		{`items=a"; DROP TABLE quotes; --`, "a name has letters"},
+		{"items.unit_price=a'b", "a name has letters"},
+		{"items.name=a\x00b", "a name has letters"},
+		{"items.name=a\xff", "a name has letters"},
+		{"items.name=" + strings.Repeat("ä", 32), "of more than 63 bytes"},
+		{"items.unit_price=", "leaves out items.unit_price, which bulk operations need"},
+		{"quotes.user_id=", "leaves out quotes.user_id"},
+		{"items.name=unit", `gives two columns of items the name "unit"`},
+		{"items.name=a,items.unit=a", `gives two columns of items the name "a"`},
+		{"items=clients", "gives two tables the name"},
+		{"items=public.a,quotes=public.a", "gives two tables the name"},
+	}
+	inEmptyFolder(t)
+	for _, tt := range tests {
+		t.Run(tt.value, func(t *testing.T) {
+			_, err := app.LoadConfig(env(map[string]string{"DATABASE_URL": "postgres://u@host/db", "QUOTEKIT_TABLES": tt.value}), nil, "")
+			if tt.wrong == "" && err != nil || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), "QUOTEKIT_TABLES") || !strings.Contains(err.Error(), tt.wrong)) {
+				t.Errorf("got %v, want %q", err, tt.wrong)
 			}
 		})
 	}

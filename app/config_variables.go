@@ -13,6 +13,7 @@ import (
 
 	"github.com/quotekit/quotekit/internal/alert"
 	"github.com/quotekit/quotekit/internal/rest"
+	"github.com/quotekit/quotekit/internal/store"
 )
 
 // variable is one row of the table of settings.
@@ -38,6 +39,7 @@ func variables() []variable {
 		{"DATABASE_URL", "sqlite:quotekit.db", setDatabaseURL, redactURL},
 		{"QUOTEKIT_ADDR", "127.0.0.1:8787", setAddr, nil},
 		{"QUOTEKIT_SCHEMA", "public", setSchema, nil},
+		{"QUOTEKIT_TABLES", "", setTables, nil},
 		{"STRIPE_WEBHOOK_SECRET", "", setWebhookSecrets, hideList},
 		{"STRIPE_LIVEMODE", "", setLivemode, nil},
 		{"STRIPE_SECRET_KEY", "", setSecret(func(c *Config) *string { return &c.StripeSecretKey }), hide},
@@ -141,6 +143,11 @@ func setSchema(c *Config, s string) error {
 	}
 	c.Schema = s
 	return nil
+}
+
+func setTables(c *Config, s string) (err error) {
+	c.Tables, err = store.ParseTables(s)
+	return err
 }
 
 func setWebhookSecrets(c *Config, s string) error {

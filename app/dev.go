@@ -180,7 +180,7 @@ func prepareDev(dir string, cfg *Config) (DevCredentials, error) {
 		DatabaseURL:   "sqlite:" + absolute,
 		JWTSecret:     "jwt_dev_" + rand.Text() + rand.Text(),
 	}
-	cfg.DatabaseURL = creds.DatabaseURL
+	cfg.DatabaseURL, cfg.Tables = creds.DatabaseURL, nil // its tables are our own
 	cfg.WebhookSecrets = append([]string{creds.WebhookSecret}, cfg.WebhookSecrets...)
 	cfg.AdminTokens = append([]rest.Token{{Name: "dev", Secret: creds.AdminToken}}, cfg.AdminTokens...)
 	cfg.devJWTSecret = creds.JWTSecret

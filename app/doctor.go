@@ -109,7 +109,7 @@ func (d Doctor) Examine(ctx context.Context) []Finding {
 
 // open opens a database that answers.
 func (d Doctor) open(ctx context.Context) (*store.Store, error) {
-	s, err := store.Open(ctx, store.Config{URL: d.Config.DatabaseURL, Schema: d.Config.Schema, Now: d.Now})
+	s, err := store.Open(ctx, store.Config{URL: d.Config.DatabaseURL, Schema: d.Config.Schema, Tables: d.Config.Tables, Now: d.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +137,9 @@ func checks() []check {
 	return []check{
 		{"database", "Everything is kept in the database of DATABASE_URL. A SQLite file belongs to one process at a time.", checkDatabase},
 		{"migrations", "The tables must be those that this program expects. serve brings them up to date when it starts, unless it is told not to; older tables are never used.", checkMigrations},
+		{"schema", "QuoteKit makes its tables in the schema QUOTEKIT_SCHEMA. If a name there is taken by a table of another shape, migrations change nothing and the service does not start.", checkSchema},
+		{"application-tables", "Bulk operations work on the application's quotes, clients and items. QUOTEKIT_TABLES says what these tables and their columns are called, if it is not as QuoteKit calls them.", checkApplicationTables},
+		{"row-level-security", "Whoever has the anon key of a Supabase project can read the tables in the schemas of its API that row level security does not guard.", checkRowLevelSecurity},
 		{"durability", "An event is acknowledged to Stripe once it is committed, and Stripe does not send it again. If commits can be lost when the power fails, so can acknowledged events.", checkDurability},
 		{"pooler", "Jobs and prepared statements need sessions. A pooler that gives each transaction another connection (Supabase's port 6543) breaks them; its session mode and the direct connection do not.", checkPooler},
 		{"clock", "Signatures are refused when they are more than five minutes old; retries and leases compare clocks, too.", checkClock},
@@ -223,6 +226,65 @@ func checkMigrations(ctx context.Context, e *examination) Finding {
 		return warn("quotekit migrate up", "%d of %d are pending", pending, len(migrations))
 	}
 	return ok("all %d are applied", len(migrations))
+}
+
+func checkSchema(ctx context.Context, e *examination) Finding {
+	if f, seen := e.unseen(); !seen {
+		return f
+	}
+	taken, err := e.store.TakenTables(ctx)
+	if err != nil {
+		return fail("see database", "%s", store.WhyAway(err))
+	}
+	if len(taken) > 0 {
+		var tables []string
+		for _, t := range taken {
+			tables = append(tables, t.Table+": "+t.Why())
+		}
+		return fail("set QUOTEKIT_SCHEMA to a schema for QuoteKit's tables, and QUOTEKIT_TABLES to those that bulk operations are to work on",
+			"%s has tables that are not QuoteKit's: %s", taken[0].Schema, strings.Join(tables, "; "))
+	}
+	return ok("no name of QuoteKit's is taken")
+}
+
+func checkApplicationTables(ctx context.Context, e *examination) Finding {
+	if f, seen := e.unseen(); !seen {
+		return f
+	}
+	all, err := e.store.ExamineApplication(ctx)
+	if err != nil {
+		return fail("see database", "%s", store.WhyAway(err))
+	}
+	var found []string
+	status := FindingOK
+	for _, t := range all {
+		switch {
+		case t.Fails():
+			status = FindingFail
+		case status == FindingOK:
+			status = FindingWarn
+		}
+		found = append(found, t.Name+": "+t.Why())
+	}
+	if status == FindingOK {
+		return ok("bulk operations can work on them")
+	}
+	return Finding{Status: status, Found: strings.Join(found, "; "), Fix: "set QUOTEKIT_TABLES to what they are called: see docs/supabase.md"}
+}
+
+func checkRowLevelSecurity(ctx context.Context, e *examination) Finding {
+	if f, seen := e.unseen(); !seen {
+		return f
+	}
+	open, err := e.store.OpenTables(ctx)
+	switch {
+	case err != nil:
+		return fail("see database", "%s", store.WhyAway(err))
+	case len(open) > 0:
+		return fail("enable row level security for them, with a policy for those who are to see them, or revoke the rights",
+			"off, while anon or authenticated have rights to %s", strings.Join(open, ", "))
+	}
+	return ok("no table of QuoteKit's is open to a browser")
 }
 
 func checkDurability(ctx context.Context, e *examination) Finding {

@@ -40,6 +40,7 @@ func (a *App) prepare(ctx context.Context) error {
 		if err := a.Migrate(ctx); err != nil {
 			return err
 		}
+		a.warnOfTables(ctx)
 		a.prepared.Store(true)
 		return nil
 	}
@@ -54,6 +55,23 @@ func (a *App) prepare(ctx context.Context) error {
 	}
 	a.prepared.Store(true)
 	return nil
+}
+
+// warnOfTables says in the log which of the tables that QUOTEKIT_TABLES names bulk
+// operations will fail on. Webhooks need none of them.
+func (a *App) warnOfTables(ctx context.Context) {
+	if len(a.config.Tables) == 0 {
+		return
+	}
+	all, err := a.store.ExamineApplication(ctx)
+	if err != nil {
+		a.options.Logger.Warn("the application's tables cannot be looked at", "error", store.Describe(err))
+	}
+	for _, t := range all {
+		if t.Fails() {
+			a.options.Logger.Warn("bulk operations fail on a table of the application", "table", t.Name, "reason", t.Why())
+		}
+	}
 }
 
 // patiently does something with the database, again and again while that is away.

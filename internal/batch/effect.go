@@ -205,6 +205,7 @@ func (p *plan) create(ctx context.Context, tx *store.Tx, items []item) ([]store.
 	var rows []quotekit.Values
 	for _, it := range items {
 		values, problems := p.step.Create(it.object)
+		problems = append(problems, tx.Unkept(p.operation.Table, it.object)...)
 		if len(problems) > 0 {
 			results = append(results, failed(it, quotekit.ItemInvalid, describe(problems)))
 			continue

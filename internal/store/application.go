@@ -23,6 +23,7 @@ type columnKind int
 
 const (
 	textColumn columnKind = iota
+	idColumn
 	moneyColumn
 	rateColumn
 	jsonColumn
@@ -31,30 +32,38 @@ const (
 
 // appTable describes a table of the application's own.
 type appTable struct {
-	name    string
+	table   quotekit.ApplicationTable
+	name    string   // in SQL
 	columns []string // of ours, sorted; Postgres may have more
 	kinds   map[string]columnKind
+	needed  []string // the columns that bulk operations cannot do without
+	// stored are those that the application calls otherwise, see [Tables]; nil if none.
+	stored map[string]string
 }
 
-var appTables = map[quotekit.ApplicationTable]*appTable{
-	quotekit.Clients: newAppTable("clients", map[string]columnKind{
-		"id": textColumn, "user_id": textColumn, "name": textColumn, "email": textColumn, "phone": textColumn,
+// ourTables are the tables of the application as we make them.
+var ourTables = map[quotekit.ApplicationTable]*appTable{
+	quotekit.Clients: newAppTable(quotekit.Clients, map[string]columnKind{
+		"id": idColumn, "user_id": idColumn, "name": textColumn, "email": textColumn, "phone": textColumn,
 		"address": textColumn, "notes": textColumn, "created_at": timeColumn, "updated_at": timeColumn,
-	}),
-	quotekit.Items: newAppTable("items", map[string]columnKind{
-		"id": textColumn, "user_id": textColumn, "name": textColumn, "unit": textColumn, "unit_price": moneyColumn,
+	}, "name"),
+	quotekit.Items: newAppTable(quotekit.Items, map[string]columnKind{
+		"id": idColumn, "user_id": idColumn, "name": textColumn, "unit": textColumn, "unit_price": moneyColumn,
 		"category": textColumn, "tags": jsonColumn, "created_at": timeColumn, "updated_at": timeColumn,
-	}),
-	quotekit.Quotes: newAppTable("quotes", map[string]columnKind{
-		"id": textColumn, "user_id": textColumn, "client_id": textColumn, "client_name": textColumn,
+	}, "name", "unit_price"),
+	quotekit.Quotes: newAppTable(quotekit.Quotes, map[string]columnKind{
+		"id": idColumn, "user_id": idColumn, "client_id": idColumn, "client_name": textColumn,
 		"client_email": textColumn, "quote_number": textColumn, "status": textColumn, "line_items": jsonColumn,
 		"subtotal": moneyColumn, "tax_rate": rateColumn, "tax_amount": moneyColumn, "total": moneyColumn,
 		"notes": textColumn, "valid_until": timeColumn, "created_at": timeColumn, "updated_at": timeColumn,
-	}),
+	}, "status", "total"),
 }
 
-func newAppTable(name string, kinds map[string]columnKind) *appTable {
-	return &appTable{name: name, kinds: kinds, columns: slices.Sorted(maps.Keys(kinds))}
+func newAppTable(table quotekit.ApplicationTable, kinds map[string]columnKind, needed ...string) *appTable {
+	return &appTable{
+		table: table, name: string(table), kinds: kinds, columns: slices.Sorted(maps.Keys(kinds)),
+		needed: append([]string{"id", "user_id"}, needed...),
+	}
 }
 
 // decimalText is SQL that writes an integer column of SQLite as the decimal
@@ -74,7 +83,7 @@ type Image json.RawMessage
 // columns, or of all.
 func (d Dialect) imageOf(t *appTable, columns ...string) string {
 	if d == Postgres && len(columns) == 0 {
-		return "to_jsonb(t)::TEXT"
+		return t.wholeRow()
 	}
 	if len(columns) == 0 {
 		columns = t.columns
@@ -83,7 +92,7 @@ func (d Dialect) imageOf(t *appTable, columns ...string) string {
 	for i, c := range columns {
 		switch {
 		case d == Postgres:
-			parts[i] = "'" + c + "', t." + quote(c)
+			parts[i] = "'" + c + "', " + t.at(c)
 		case t.kinds[c] == moneyColumn:
 			parts[i] = "'" + c + "', " + decimalText(c, 2)
 		case t.kinds[c] == rateColumn:
@@ -240,7 +249,7 @@ func (tx *Tx) InsertRows(ctx context.Context, table quotekit.ApplicationTable, u
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	t := appTables[table]
+	t := tx.tables[table]
 	images := make([]Image, len(rows))
 	ids := make([]string, len(rows))
 	present := map[string]bool{}
@@ -255,7 +264,7 @@ func (tx *Tx) InsertRows(ctx context.Context, table quotekit.ApplicationTable, u
 			return nil, err
 		}
 	}
-	inserted, err := tx.insertImages(ctx, t, slices.Sorted(maps.Keys(present)), images, "")
+	inserted, err := tx.insertImages(ctx, t, t.storedNames(slices.Sorted(maps.Keys(present))), images, "")
 	if err != nil {
 		return nil, err
 	}
@@ -265,28 +274,35 @@ func (tx *Tx) InsertRows(ctx context.Context, table quotekit.ApplicationTable, u
 	return images, nil
 }
 
-// insertImages inserts the given columns of images and returns the rows that
-// came of it, by id. clause is an ON CONFLICT clause.
+// insertImages inserts the given columns of images, by the names that the database
+// knows, and returns the rows that came of it, by id. clause is an ON CONFLICT clause.
 func (tx *Tx) insertImages(ctx context.Context, t *appTable, columns []string, images []Image, clause string) (map[string]Image, error) {
 	names := quoteList(columns)
 	into := fmt.Sprintf("INSERT INTO %s AS t (%s)", t.name, names)
-	returning := clause + " RETURNING t.id, " + tx.dialect.imageOf(t)
+	image := tx.dialect.imageOf(t)
 	inserted := make(map[string]Image, len(images))
 	if tx.dialect == SQLite {
 		rows := make([][]any, len(images))
-		for i, image := range images {
+		for i := range images {
 			var err error
-			if rows[i], err = t.bind(image, columns); err != nil {
+			if rows[i], err = t.bind(images[i], columns); err != nil {
 				return nil, err
 			}
 		}
 		// SQLite does not take the alias in RETURNING of an INSERT.
-		returning = strings.Replace(returning, "t.id", "id", 1)
-		return inserted, tx.multiRow(ctx, into, returning, len(columns), rows, scanImages(inserted))
+		return inserted, tx.multiRow(ctx, into, clause+" RETURNING id, "+image, len(columns), rows, scanImages(inserted))
+	}
+	stored := make([]Image, len(images))
+	for i := range images {
+		var err error
+		if stored[i], err = t.asStored(images[i]); err != nil {
+			return nil, err
+		}
 	}
 	// A restored row keeps its number, even one that Postgres has counted up to.
-	text := fmt.Sprintf("%s OVERRIDING SYSTEM VALUE SELECT %s FROM json_populate_recordset(NULL::%s, $1::JSON) %s", into, names, t.name, returning)
-	return inserted, tx.queue.read(ctx, query{text, []any{imageArray(images)}, scanImages(inserted)})
+	text := fmt.Sprintf("%s OVERRIDING SYSTEM VALUE SELECT %s FROM json_populate_recordset(NULL::%s, $1::JSON) %s RETURNING %s, %s",
+		into, names, t.name, clause, t.at("id"), image)
+	return inserted, tx.queue.read(ctx, query{text, []any{imageArray(stored)}, scanImages(inserted)})
 }
 
 // imageArray makes one JSON array of images.
@@ -362,7 +378,7 @@ func (i Image) Show(table quotekit.ApplicationTable) (json.RawMessage, error) {
 		if !ok {
 			continue
 		}
-		v, err := showValue(appTables[table].kinds[c], v)
+		v, err := showValue(ourTables[table].kinds[c], v)
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", c, err)
 		}

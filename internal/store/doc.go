@@ -42,6 +42,10 @@
 // renames and removes only what the version before has ceased to use, and adds a
 // constraint only if what that version writes satisfies it.
 //
+// A new table has its place in rights.sql, and a migration that replaces one of the
+// functions of the user's document says again that it is SECURITY DEFINER and has its own
+// search_path, as in the migration called supabase.
+//
 // On SQLite there is one connection that writes. database/sql serves those who
 // wait for it in random order, so a caller that cares queues by itself before
 // it calls [Store.WithTx].

@@ -96,21 +96,21 @@ func (tx *Tx) ReadRows(ctx context.Context, table quotekit.ApplicationTable, use
 }
 
 func (tx *Tx) readRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids, columns []string, locking string) (map[string]Image, error) {
-	t, d := appTables[table], tx.dialect
-	from := t.name + " AS t WHERE " + d.among("t.id", "$1")
+	t, d := tx.tables[table], tx.dialect
+	from := t.name + " AS t WHERE " + d.among(t.at("id"), "$1")
 	if d == SQLite { // a third faster than IN
 		from = "(SELECT value AS wanted FROM json_each($1)) CROSS JOIN " + t.name + " AS t WHERE t.id = wanted"
 	}
-	text := fmt.Sprintf("SELECT t.id, %s FROM %s AND %s%s", d.imageOf(t, columns...), from, owned("t.user_id", "$2"), locking)
+	text := fmt.Sprintf("SELECT %s, %s FROM %s AND %s%s", t.at("id"), d.imageOf(t, columns...), from, owned(t.at("user_id"), "$2"), locking)
 	return tx.images(ctx, text, d.idsArgument(ids), userID)
 }
 
 // DeleteRows deletes the rows of a user that have one of the ids, and returns
 // what they were.
 func (tx *Tx) DeleteRows(ctx context.Context, table quotekit.ApplicationTable, userID string, ids []string) (map[string]Image, error) {
-	t, d := appTables[table], tx.dialect
-	text := fmt.Sprintf("DELETE FROM %s AS t WHERE %s AND %s RETURNING id, %s",
-		t.name, owned("user_id", "$1"), d.among("id", "$2"), d.imageOf(t))
+	t, d := tx.tables[table], tx.dialect
+	text := fmt.Sprintf("DELETE FROM %s AS t WHERE %s AND %s RETURNING %s, %s",
+		t.name, owned(t.bare("user_id"), "$1"), d.among(t.bare("id"), "$2"), t.bare("id"), d.imageOf(t))
 	return tx.images(ctx, text, userID, d.idsArgument(ids))
 }
 
@@ -124,7 +124,7 @@ type Update struct {
 // these columns as they are afterwards. The rows are locked; every update has a
 // value for each of the columns.
 func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, userID string, columns []string, updates []Update) (map[string]Image, error) {
-	t, d := appTables[table], tx.dialect
+	t, d := tx.tables[table], tx.dialect
 	same := !slices.ContainsFunc(updates, func(u Update) bool { return !bytes.Equal(u.Image, updates[0].Image) })
 	if d == SQLite {
 		return tx.updateSQLite(ctx, t, userID, columns, updates)
@@ -134,23 +134,27 @@ func (tx *Tx) UpdateRows(ctx context.Context, table quotekit.ApplicationTable, u
 	for i, u := range updates {
 		ids[i] = u.ID
 		if !same || i == 0 {
-			rows = append(rows, fmt.Appendf(nil, `{"id":%q,%s`, u.ID, u.Image[1:]))
+			row, err := t.asStored(fmt.Appendf(nil, `{"id":%q,%s`, u.ID, u.Image[1:]))
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, row)
 		}
 	}
-	join := "t.id = v.id"
+	join := t.at("id") + " = v." + t.bare("id")
 	if same {
 		join = "TRUE"
 	}
-	set := make([]string, len(columns))
-	for i, c := range columns {
+	set := t.storedNames(columns)
+	for i, c := range set {
 		set[i] = quote(c) + " = v." + quote(c)
 	}
 	// What a trigger of the application has made of a row comes back. The list of
 	// ids is there for the planner, which takes the rows of a function for a
 	// thousand, and would read the whole table for them.
 	text := fmt.Sprintf("UPDATE %[1]s AS t SET %[2]s FROM json_populate_recordset(NULL::%[1]s, $1::JSON) AS v "+
-		"WHERE %[3]s AND %[4]s AND %[5]s RETURNING t.id, %[6]s",
-		t.name, strings.Join(set, ", "), join, owned("t.user_id", "$2"), d.among("t.id", "$3"), d.imageOf(t, columns...))
+		"WHERE %[3]s AND %[4]s AND %[5]s RETURNING %[6]s, %[7]s",
+		t.name, strings.Join(set, ", "), join, owned(t.at("user_id"), "$2"), d.among(t.at("id"), "$3"), t.at("id"), d.imageOf(t, columns...))
 	return tx.images(ctx, text, imageArray(rows), userID, d.idsArgument(ids))
 }
 
@@ -263,7 +267,7 @@ func assignments(columns []string) string {
 // included, and returns those that it put back. A row whose place is taken, by
 // its id or by anything else that is unique, stays away.
 func (tx *Tx) RestoreRows(ctx context.Context, table quotekit.ApplicationTable, userID string, images []Image) (map[string]Image, error) {
-	t := appTables[table]
+	t := tx.tables[table]
 	columns := t.columns
 	if tx.dialect == Postgres {
 		var err error
@@ -296,11 +300,14 @@ ORDER BY attnum`
 // UnlinkQuotes takes the quotes of clients that are about to be deleted off
 // them, and returns the ids of the quotes of each. The clients are locked.
 func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []string) (map[string][]string, error) {
-	d := tx.dialect
+	t, d := tx.tables[quotekit.Quotes], tx.dialect
 	links := map[string][]string{}
+	if t.lacks("client_id") {
+		return links, nil
+	}
 	var quotes []string
-	text := `SELECT t.client_id, t.id FROM quotes AS t WHERE ` + owned("t.user_id", "$1") + ` AND ` + d.among("t.client_id", "$2") +
-		` ORDER BY t.id` + d.locking()
+	text := fmt.Sprintf("SELECT %s, %s FROM %s AS t WHERE %s AND %s ORDER BY %[2]s%[6]s",
+		t.at("client_id"), t.at("id"), t.name, owned(t.at("user_id"), "$1"), d.among(t.at("client_id"), "$2"), d.locking())
 	err := tx.pairs(ctx, text, func(client, quote string) {
 		links[client] = append(links[client], quote)
 		quotes = append(quotes, quote)
@@ -308,23 +315,29 @@ func (tx *Tx) UnlinkQuotes(ctx context.Context, userID string, clientIDs []strin
 	if err != nil || len(quotes) == 0 {
 		return nil, err
 	}
-	unlink := `UPDATE quotes SET client_id = NULL WHERE ` + owned("user_id", "$1") + ` AND ` + d.among("id", "$2")
+	unlink := fmt.Sprintf("UPDATE %s SET %s = NULL WHERE %s AND %s",
+		t.name, t.bare("client_id"), owned(t.bare("user_id"), "$1"), d.among(t.bare("id"), "$2"))
 	return links, tx.run(ctx, unlink, userID, d.idsArgument(quotes))
 }
 
 // LinkQuotes is the inverse of [Tx.UnlinkQuotes]. Quotes that are gone, or have
 // another client by now, are left alone.
 func (tx *Tx) LinkQuotes(ctx context.Context, userID, clientID string, quoteIDs []string) error {
-	text := `UPDATE quotes SET client_id = $1 WHERE ` + owned("user_id", "$2") +
-		` AND client_id IS NULL AND ` + tx.dialect.among("id", "$3")
-	return tx.run(ctx, text, clientID, userID, tx.dialect.idsArgument(quoteIDs))
+	t, d := tx.tables[quotekit.Quotes], tx.dialect
+	if t.lacks("client_id") {
+		return nil
+	}
+	text := fmt.Sprintf("UPDATE %s SET %s = $1 WHERE %s AND %[2]s IS NULL AND %[4]s",
+		t.name, t.bare("client_id"), owned(t.bare("user_id"), "$2"), d.among(t.bare("id"), "$3"))
+	return tx.run(ctx, text, clientID, userID, d.idsArgument(quoteIDs))
 }
 
 // UsedClients returns which of the clients have quotes.
 func (tx *Tx) UsedClients(ctx context.Context, userID string, clientIDs []string) (map[string]bool, error) {
+	t, d := tx.tables[quotekit.Quotes], tx.dialect
 	used := map[string]bool{}
-	text := `SELECT DISTINCT client_id, client_id FROM quotes WHERE ` + owned("user_id", "$1") +
-		` AND ` + tx.dialect.among("client_id", "$2")
+	text := fmt.Sprintf("SELECT DISTINCT %[1]s, %[1]s FROM %[2]s AS t WHERE %[3]s AND %[4]s",
+		t.at("client_id"), t.name, owned(t.at("user_id"), "$1"), d.among(t.at("client_id"), "$2"))
 	err := tx.pairs(ctx, text, func(client, _ string) { used[client] = true }, userID, tx.dialect.idsArgument(clientIDs))
 	return used, err
 }

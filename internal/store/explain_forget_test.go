@@ -75,7 +75,7 @@ func TestExplain_Forget(t *testing.T) {
 			"batch_jobs batch_jobs_user_id_idx", "j batch_jobs_user_id_idx", "batch_jobs batch_jobs_idempotency_key", "j batch_jobs_idempotency_key",
 			"batch_job_inputs pkey", "i pkey", "t pkey", "batch_job_items pkey",
 			"dashboard_sessions -", "dashboard_sessions pkey", // of which there are few
-			"clients clients_user_id_idx", "items items_user_id_idx", "quotes quotes_user_id_idx",
+			"clients clients_user_id_idx", "t clients_user_id_idx", "items items_user_id_idx", "t items_user_id_idx", "quotes quotes_user_id_idx", "t quotes_user_id_idx",
 		}},
 		{"a bulk operation of a user", func(ctx context.Context, s *store.Store) error {
 			_, _, err := s.JobOfUser(ctx, someone)

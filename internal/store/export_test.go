@@ -11,28 +11,34 @@ import (
 // The tests are in package store_test, since storetest imports store. These
 // are the insides they look at.
 
-// Shape is a table as the pending migrations describe it.
-type Shape struct{ Created, Added []string }
+// Shape is a table as the pending migrations describe it. Types are those of the columns
+// in Created.
+type Shape struct {
+	Created, Added []string
+	Types          map[string]string
+}
 
 // PendingShapes exports pendingShapes for the migrations of Postgres.
 func PendingShapes(applied func(version int64) bool) (map[string]Shape, error) {
 	shapes, err := pendingShapes("migrations/postgres", applied)
 	all := map[string]Shape{}
 	for name, s := range shapes {
-		all[name] = Shape{s.created, s.added}
+		all[name] = Shape{s.created, s.added, s.types}
 	}
 	return all, err
 }
 
-// ActualColumns exports actualColumns.
-func (s *Store) ActualColumns(ctx context.Context, table string) ([]string, error) {
-	conn, err := s.reader.Conn(ctx)
-	if err != nil {
-		return nil, err
+// ActualColumns exports actualColumns. Beside the names it returns those whose type does not
+// fit.
+func (s *Store) ActualColumns(ctx context.Context, table string, types map[string]string) (names, unfit []string, err error) {
+	all, err := actualColumns(ctx, s.reader, quote(table))
+	for _, c := range all {
+		names = append(names, c.name)
+		if want := types[c.name]; want != "" && !c.fits(want) {
+			unfit = append(unfit, c.instead(want))
+		}
 	}
-	defer func() { _ = conn.Close() }()
-	all, _, err := s.actualColumns(ctx, conn, table)
-	return all, err
+	return names, unfit, err
 }
 
 // MirrorTables are all tables of the mirror.

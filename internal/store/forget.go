@@ -374,24 +374,29 @@ func countOfJobs(table string) string {
 // [Tx.ForgetSessions] would delete, and the rows of the application, which stay.
 func (s *Store) CountOfUser(ctx context.Context, userID string) (gone, kept map[string]int64, err error) {
 	gone, kept = map[string]int64{}, map[string]int64{}
+	count := func(counts map[string]int64, table, query string) error {
+		var n int64
+		if err := s.reader.QueryRowContext(ctx, query, userID).Scan(&n); err != nil {
+			return fmt.Errorf("count %s of a user: %w", table, err)
+		}
+		counts[table] = n
+		return nil
+	}
 	for table, query := range map[string]string{
 		tableJobs:          `SELECT COUNT(*)` + ownJobs,
 		"batch_job_items":  countOfJobs("batch_job_items"),
 		"batch_job_inputs": countOfJobs("batch_job_inputs"),
 		tableSessions:      `SELECT COUNT(*) FROM dashboard_sessions WHERE user_id = $1`,
-		"clients":          `SELECT COUNT(*) FROM clients WHERE user_id = $1`,
-		"items":            `SELECT COUNT(*) FROM items WHERE user_id = $1`,
-		"quotes":           `SELECT COUNT(*) FROM quotes WHERE user_id = $1`,
 	} {
-		counts := gone
-		if _, ok := appTables[quotekit.ApplicationTable(table)]; ok {
-			counts = kept
+		if err := count(gone, table, query); err != nil {
+			return nil, nil, err
 		}
-		var n int64
-		if err := s.reader.QueryRowContext(ctx, query, userID).Scan(&n); err != nil {
-			return nil, nil, fmt.Errorf("count %s of a user: %w", table, err)
+	}
+	for table, t := range s.tables {
+		query := `SELECT COUNT(*) FROM ` + t.name + ` AS t WHERE ` + t.at("user_id") + ` = $1`
+		if err := count(kept, string(table), query); err != nil {
+			return nil, nil, err
 		}
-		counts[table] = n
 	}
 	return gone, kept, nil
 }

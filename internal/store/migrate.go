@@ -35,7 +35,8 @@ type Migration struct {
 //
 // On Postgres it fails with an [ErrSchemaTaken], and has changed nothing, if a
 // table that is not ours has one of our names. The tables of the user's
-// document that may be there already keep all they have.
+// document that may be there already keep all they have. Where the database has the
+// roles of Supabase's API, they get their rights (rights.sql).
 func (s *Store) Migrate(ctx context.Context, more ...func(context.Context) error) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -85,7 +86,10 @@ func (s *Store) migratePostgres(ctx context.Context, more []func(context.Context
 	if err := s.applyMigrations(ctx, db); err != nil {
 		return err
 	}
-	return runAll(ctx, more)
+	if err := runAll(ctx, more); err != nil {
+		return err
+	}
+	return s.applyRights(ctx, db)
 }
 
 // createSchema asks first: CREATE SCHEMA IF NOT EXISTS needs the right to

@@ -119,6 +119,7 @@ func TestMigrate_LeavesAForeignTableAlone(t *testing.T) {
 		"benchmarks":     `CREATE TABLE webhook_performance_benchmarks (id UUID, event_type TEXT)`,
 		"more required":  userDocument[1] + `; ALTER TABLE webhook_processing_logs ADD COLUMN tenant UUID NOT NULL`,
 		"only an id":     `CREATE TABLE quotes (id UUID PRIMARY KEY)`,
+		"another type":   `CREATE TABLE clients (id BIGINT PRIMARY KEY, user_id UUID, name TEXT, email TEXT, phone TEXT, address TEXT, notes TEXT, created_at TIMESTAMPTZ, updated_at TIMESTAMPTZ)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := mustOpen(t, store.Config{URL: storetest.PostgresURL(t, nil)})
@@ -133,7 +134,7 @@ func TestMigrate_LeavesAForeignTableAlone(t *testing.T) {
 			if !strings.Contains(err.Error(), "QUOTEKIT_SCHEMA") || !strings.Contains(err.Error(), taken.Table) {
 				t.Errorf("got %q", err)
 			}
-			if len(taken.Missing)+len(taken.Required) == 0 {
+			if len(taken.Missing)+len(taken.Mistyped)+len(taken.Required) == 0 {
 				t.Errorf("no columns in %+v", taken)
 			}
 			if after := catalog(t, s); !slices.Equal(after, before) {

@@ -25,9 +25,9 @@ type RowFilter struct {
 // where makes the conditions of f for the rows of a user.
 func (f RowFilter) where(t *appTable, userID string) *filter {
 	q := new(filter)
-	q.add("t.user_id = %s", userID)
+	q.add(t.at("user_id")+" = %s", userID)
 	for _, c := range t.columns {
-		q.equal("t."+c, f.Equal[c])
+		q.equal(t.at(c), f.Equal[c])
 	}
 	if f.Search != "" {
 		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Search) + "%"
@@ -35,7 +35,7 @@ func (f RowFilter) where(t *appTable, userID string) *filter {
 		args := make([]any, len(f.SearchColumns))
 		for i, c := range f.SearchColumns {
 			// The engine folds both sides, so that a letter it cannot fold equals itself.
-			conditions[i], args[i] = "LOWER(t."+c+") LIKE LOWER(%s) ESCAPE '\\'", pattern
+			conditions[i], args[i] = "LOWER("+t.at(c)+") LIKE LOWER(%s) ESCAPE '\\'", pattern
 		}
 		q.add("("+strings.Join(conditions, " OR ")+")", args...)
 	}
@@ -54,7 +54,7 @@ type listed[T any] struct {
 // that is an existing application's may have rows without created_at; they come
 // last. Its other NULLs, where our own table has none, read as the zero of T.
 func ListRows[T any](ctx context.Context, s *Store, table quotekit.ApplicationTable, userID string, f RowFilter, p Page) (rows []T, cursor string, err error) {
-	t := appTables[table]
+	t := s.tables[table]
 	limit, err := p.limit()
 	if err != nil {
 		return nil, "", err
@@ -69,10 +69,10 @@ func ListRows[T any](ctx context.Context, s *Store, table quotekit.ApplicationTa
 	var list []listed[T]
 	if after == nil || !after.At.IsZero() {
 		q := f.where(t, userID)
-		q.add("t.created_at IS NOT NULL")
+		q.add(t.at("created_at") + " IS NOT NULL")
 		if after != nil {
 			// As a row value it bounds the scan of the index.
-			q.add("(t.created_at, t.id) < (%s, %s)", after.At, after.ID)
+			q.add("("+t.at("created_at")+", "+t.at("id")+") < (%s, %s)", after.At, after.ID)
 		}
 		if list, err = readPage[T](ctx, s, t, q, limit+1); err != nil {
 			return nil, "", err
@@ -81,9 +81,9 @@ func ListRows[T any](ctx context.Context, s *Store, table quotekit.ApplicationTa
 	// Two statements, since no index has the rows without a time at its end.
 	if missing := limit + 1 - len(list); missing > 0 {
 		q := f.where(t, userID)
-		q.add("t.created_at IS NULL")
+		q.add(t.at("created_at") + " IS NULL")
 		if after != nil && after.At.IsZero() {
-			q.add("t.id < %s", after.ID)
+			q.add(t.at("id")+" < %s", after.ID)
 		}
 		undated, err := readPage[T](ctx, s, t, q, missing)
 		if err != nil {
@@ -103,9 +103,9 @@ func ListRows[T any](ctx context.Context, s *Store, table quotekit.ApplicationTa
 // inside, so that Postgres makes images of its rows only, also where it has to
 // sort many rows of one time.
 func readPage[T any](ctx context.Context, s *Store, t *appTable, q *filter, limit int) ([]listed[T], error) {
-	const order = " ORDER BY t.created_at DESC, t.id DESC"
-	page := `SELECT ` + quoteList(t.columns) + ` FROM ` + t.name + ` AS t` + q.where() + order + ` LIMIT ` + q.mark(limit)
-	text := `SELECT t.id, ` + s.dialect.imageOf(t) + ` FROM (` + page + `) AS t` + order
+	order := " ORDER BY " + t.at("created_at") + " DESC, " + t.at("id") + " DESC"
+	page := `SELECT ` + quoteList(t.storedNames(t.columns)) + ` FROM ` + t.name + ` AS t` + q.where() + order + ` LIMIT ` + q.mark(limit)
+	text := `SELECT ` + t.at("id") + `, ` + s.dialect.imageOf(t, t.columns...) + ` FROM (` + page + `) AS t` + order
 	list, err := queryAll(ctx, s.reader, text, q.args, func(r row) (listed[T], error) {
 		var l listed[T]
 		var image string
@@ -128,10 +128,10 @@ func readPage[T any](ctx context.Context, s *Store, t *appTable, q *filter, limi
 // ReadRow reads one row of a user. It fails with [quotekit.ENotFound], also for
 // a row of somebody else.
 func ReadRow[T any](ctx context.Context, s *Store, table quotekit.ApplicationTable, userID, id string) (T, error) {
-	t := appTables[table]
+	t := s.tables[table]
 	var v T
 	var image string
-	text := `SELECT ` + s.dialect.imageOf(t) + ` FROM ` + t.name + ` AS t WHERE t.id = $1 AND ` + owned("t.user_id", "$2")
+	text := `SELECT ` + s.dialect.imageOf(t, t.columns...) + ` FROM ` + t.name + ` AS t WHERE ` + t.at("id") + ` = $1 AND ` + owned(t.at("user_id"), "$2")
 	err := s.reader.QueryRowContext(ctx, text, id, userID).Scan(&image)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, quotekit.Errorf(quotekit.ENotFound, "you have no row %s in %s", id, table)

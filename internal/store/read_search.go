@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -68,16 +69,13 @@ LIMIT 10`, itsAccount},
 	{"error_group", `SELECT id, event_type FROM webhook_error_groups WHERE id = $1`, nil},
 }
 
-// probesOfUUID look for what is one.
+// probesOfUUID look for what is one, but for the rows of the application.
 var probesOfUUID = []probe{
 	{"dead_letter", selectFoundLetters + ` WHERE d.id = $1`, itsEvent},
 	{"batch_job", `SELECT id, operation_type FROM batch_jobs WHERE id = $1`, nil},
 	{"task", `SELECT id, kind FROM webhook_tasks WHERE id = $1`, nil},
 	{"alert", `SELECT id, rule FROM webhook_alerts WHERE id = $1`, nil},
 	{"audit_line", `SELECT id, action, COALESCE(stripe_event_id, '') FROM webhook_audit_trail WHERE id = $1`, itsEvent},
-	{"quotes", `SELECT id, CAST(user_id AS TEXT) FROM quotes WHERE id = $1`, nil},
-	{"clients", `SELECT id, CAST(user_id AS TEXT) FROM clients WHERE id = $1`, nil},
-	{"items", `SELECT id, CAST(user_id AS TEXT) FROM items WHERE id = $1`, nil},
 	{"object", `SELECT stripe_customer_id, 'stripe_customers', account FROM stripe_customers WHERE user_id = $1 LIMIT 10`, itsAccount},
 	{"user", `SELECT user_id, 'batch_jobs' FROM batch_jobs WHERE user_id = $1 LIMIT 1`, nil},
 }
@@ -108,7 +106,13 @@ func (s *Store) FindName(ctx context.Context, name string) ([]Found, error) {
 
 // FindUUID looks for a UUID of any kind.
 func (s *Store) FindUUID(ctx context.Context, id string) ([]Found, error) {
-	found, err := s.find(ctx, probesOfUUID, id)
+	probes := slices.Clone(probesOfUUID)
+	for _, table := range []quotekit.ApplicationTable{quotekit.Quotes, quotekit.Clients, quotekit.Items} {
+		t := s.tables[table]
+		probes = append(probes, probe{string(table), fmt.Sprintf("SELECT %[1]s, CAST(%[2]s AS TEXT) FROM %[3]s WHERE %[1]s = $1",
+			t.bare("id"), t.bare("user_id"), t.name), nil})
+	}
+	found, err := s.find(ctx, probes, id)
 	return once(found), err
 }
 

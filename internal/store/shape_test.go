@@ -19,9 +19,12 @@ func TestPendingShapes_AreWhatMigrationsMake(t *testing.T) {
 		t.Errorf("got tables %q\nwant %q", got, want)
 	}
 	for name, shape := range shapes {
-		want, err := s.ActualColumns(t.Context(), name)
+		want, unfit, err := s.ActualColumns(t.Context(), name, shape.Types)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(unfit) > 0 || len(shape.Types) != len(shape.Created) {
+			t.Errorf("%s: got the types %v from the files: %q", name, shape.Types, unfit)
 		}
 		if got := slices.Concat(shape.Created, shape.Added); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q from the files\nwant %q as in the database", name, got, want)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quotekit/quotekit"
 )
 
 // Config says which database to open.
@@ -20,6 +22,8 @@ type Config struct {
 	URL string
 	// Schema is the Postgres schema of our tables; empty is public.
 	Schema string
+	// Tables are the names of the application's tables, where they are not ours.
+	Tables Tables
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 	// MaxConns bounds the connections to Postgres, or those that read on
@@ -35,6 +39,7 @@ type Store struct {
 	pool    *pgxpool.Pool // nil on SQLite
 	dialer  *dialer       // nil on SQLite
 	schema  string        // of Postgres
+	tables  map[quotekit.ApplicationTable]*appTable
 	now     func() time.Time
 	stmts   *statements // nil on Postgres, where pgx keeps them
 	lock    *os.File    // nil on Postgres
@@ -53,7 +58,7 @@ type Store struct {
 // another process has it open. On Postgres it does not connect yet, so that a
 // service may start before its database.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{now: c.Now, schema: c.Schema}
+	s := &Store{now: c.Now, schema: c.Schema, tables: c.Tables.tables()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -62,6 +67,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	var err error
 	switch {
+	case strings.HasPrefix(c.URL, "sqlite:") && len(c.Tables) > 0:
+		err = errors.New("names of the application's tables are for Postgres")
 	case strings.HasPrefix(c.URL, "sqlite:"):
 		err = s.openSQLite(ctx, strings.TrimPrefix(c.URL, "sqlite:"), c.MaxConns)
 	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):

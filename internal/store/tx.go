@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/quotekit/quotekit"
 )
 
 // Tx is a transaction that may write: READ COMMITTED on Postgres, on SQLite
@@ -22,6 +24,7 @@ type Tx struct {
 	Now time.Time
 
 	dialect Dialect
+	tables  map[quotekit.ApplicationTable]*appTable
 	stmts   *statements          // nil on Postgres
 	own     map[string]*sql.Stmt // prepared in this transaction, closed with it
 	queue   *queue               // nil on SQLite
@@ -87,7 +90,7 @@ func (s *Store) withTx(ctx context.Context, f func(*Tx) error) (err error) {
 	}
 	defer func() { _ = inner.Rollback() }() // does nothing after a commit
 
-	tx := &Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, stmts: s.stmts, audited: &s.audited}
+	tx := &Tx{Tx: inner, Now: s.instant(), dialect: s.dialect, tables: s.tables, stmts: s.stmts, audited: &s.audited}
 	if s.Postgres() {
 		tx.queue = &queue{conn: conn}
 	}

@@ -906,6 +906,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/monitor/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete what is kept of a person, for good
+         * @description First a dry run, which counts, changes nothing and gives a token; then, within 15 minutes, the token with a reason, which starts a task. The same token again finds the same task. Later events of the customers are ignored, and nothing of them is kept.
+         *
+         *     Needs the role admin.
+         */
+        post: operations["forgetPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/monitor/objects/{id}": {
         parameters: {
             query?: never;
@@ -2011,6 +2033,59 @@ export interface components {
             location: string;
             message: string;
         };
+        ForgetAnswer: {
+            /** @description Of a dry run: the customers that would be forgotten. */
+            customers: components["schemas"]["ForgottenCustomer"][];
+            /** @description Of a dry run: how many rows would be deleted, by table. Of stripe_webhook_events it is payloads, of webhook_dead_letter_queue what the letters say of their events: those rows stay. */
+            deletes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Of a dry run: how long the token is valid.
+             */
+            expires_at: string | null;
+            /** @description Of a dry run: how many rows of the user are the application's own and stay, by table. */
+            keeps: {
+                [key: string]: number;
+            };
+            links: components["schemas"]["ForgetLinks"];
+            /** Format: uuid */
+            task_id: string;
+            /** @description Of a dry run: starts it, once. */
+            token: string | null;
+            /**
+             * Format: int64
+             * @description Of a dry run: subscriptions that have not ended; their later events would be ignored.
+             */
+            unended_subscriptions: number;
+        };
+        ForgetBody: {
+            /**
+             * @description For a dry run: the id of a customer at Stripe.
+             * @example cus_NffrFeUfNV2Hib
+             */
+            customer?: string;
+            /** @description Only tell what would be deleted, and give a token. */
+            dry_run?: boolean;
+            /** @description Why, for the audit trail, which keeps it: so no name in it. At most 2,000 bytes. A start needs one. */
+            reason?: string;
+            /** @description Of the dry run: it says who it is. */
+            token?: string;
+            /**
+             * Format: uuid
+             * @description For a dry run, instead: a user of the application, with all customers that belong to the user.
+             */
+            user_id?: string;
+        };
+        ForgetLinks: {
+            task: string;
+        };
+        ForgottenCustomer: {
+            account: string;
+            id: string;
+            livemode: boolean;
+        };
         GroupRequest: {
             /** @description Who cares for the group; at most 200 bytes. Without it, of an acknowledgement, who acknowledges. */
             owner?: string;
@@ -2713,7 +2788,7 @@ export interface components {
             error_message: string | null;
             /** Format: uuid */
             id: string;
-            /** @description dead_letter_bulk, reconcile or backfill. */
+            /** @description dead_letter_bulk, reconcile, backfill or forget. */
             kind: string;
             links: components["schemas"]["TaskLinks"];
             /** @description Somebody holds it up: nothing is done until it is resumed. */
@@ -2993,6 +3068,10 @@ export type EventPage = components['schemas']['EventPage'];
 export type EventView = components['schemas']['EventView'];
 export type FieldChange = components['schemas']['FieldChange'];
 export type FieldError = components['schemas']['FieldError'];
+export type ForgetAnswer = components['schemas']['ForgetAnswer'];
+export type ForgetBody = components['schemas']['ForgetBody'];
+export type ForgetLinks = components['schemas']['ForgetLinks'];
+export type ForgottenCustomer = components['schemas']['ForgottenCustomer'];
 export type GroupRequest = components['schemas']['GroupRequest'];
 export type Health = components['schemas']['Health'];
 export type HealthCheck = components['schemas']['HealthCheck'];
@@ -4790,6 +4869,50 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    forgetPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetBody"];
+            };
+        };
+        responses: {
+            /** @description A dry run; or the task had been started before. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForgetAnswer"];
+                };
+            };
+            /** @description The task is started. */
+            202: {
+                headers: {
+                    /** @description The URL of the task. */
+                    Location: string;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForgetAnswer"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            410: components["responses"]["Problem410"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     getObject: {
         parameters: {
             query?: {
@@ -4973,7 +5096,7 @@ export interface operations {
                 limit?: number;
                 /** @description The `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description Only tasks of this kind: dead_letter_bulk, reconcile or backfill. */
+                /** @description Only tasks of this kind: dead_letter_bulk, reconcile, backfill or forget. */
                 kind?: string;
                 /** @description Only tasks in this state. Previews are listed only if they are asked for. */
                 status?: "previewed" | "pending" | "running" | "completed" | "failed" | "cancelled";

@@ -24,10 +24,7 @@ const ServerVariable = "QUOTEKIT_TEST_POSTGRES_URL"
 // whoever is still connected, unless the test failed.
 func PostgresURL(t testing.TB, migrate Migrate) string {
 	t.Helper()
-	server := os.Getenv(ServerVariable)
-	if server == "" {
-		t.Fatalf("%s is not set; run: make test, or: scripts/with-postgres go test ./...", ServerVariable)
-	}
+	server := mustServer(t)
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("%s is no URL", ServerVariable)
@@ -47,6 +44,16 @@ func PostgresURL(t testing.TB, migrate Migrate) string {
 		c.Port = "5432"
 	}
 	return pgtestdb.Custom(t, c, template{migrate}).URL()
+}
+
+// mustServer is the URL of the server that tests have their databases on.
+func mustServer(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv(ServerVariable)
+	if server == "" {
+		t.Fatalf("%s is not set; run: make test, or: scripts/with-postgres go test ./...", ServerVariable)
+	}
+	return server
 }
 
 // template makes a database that the databases of tests are copied from.

@@ -36,7 +36,13 @@ func RunWith(t *testing.T, migrate Migrate, f func(t *testing.T, s *store.Store)
 // Open opens the database at url for as long as the test runs.
 func Open(t testing.TB, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Config{URL: url})
+	return OpenWith(t, store.Config{URL: url})
+}
+
+// OpenWith is [Open] with a configuration.
+func OpenWith(t testing.TB, c store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
