@@ -28,7 +28,7 @@ func (p *program) command() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print data as JSON"},
 		},
 		Commands: []*cli.Command{
-			p.devCommand(), p.serveCommand(), p.migrateCommand(), p.triggerCommand(), p.eventsCommand(),
+			p.devCommand(), p.serveCommand(), p.migrateCommand(), p.statusCommand(), p.triggerCommand(), p.eventsCommand(),
 			p.deadLetterCommand(), p.alertsCommand(), p.tasksCommand(), p.batchCommand(), p.reconcileCommand(), p.backfillCommand(), p.forgetCommand(), p.tokenCommand(), p.benchCommand(), p.benchServiceCommand(), p.doctorCommand(), p.routesCommand(), p.operationsCommand(),
 			p.openAPICommand(), p.versionCommand(),
 		},

@@ -119,7 +119,7 @@ func (p *program) examineEvents(ctx context.Context, c *cli.Command) []app.Findi
 		if err := client.get(ctx, eventsPath, url.Values{"limit": {"1"}}, &newest); err != nil {
 			return err
 		}
-		return client.get(ctx, "/v1/monitor/overview", nil, &o)
+		return client.get(ctx, overviewPath, nil, &o)
 	})
 	if err != nil {
 		return unseen("%v", err)

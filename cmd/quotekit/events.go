@@ -62,6 +62,7 @@ func (p *program) eventsCommand() *cli.Command {
 				Flags:     append(append(actionFlags("replayed from the command line"), currentFlag()), serviceFlags()...),
 				Action:    p.eventsReplay,
 			},
+			p.tailCommand(),
 		},
 	}
 }
