@@ -41,11 +41,7 @@ func (p *program) eventsCommand() *cli.Command {
 			{
 				Name:  "list",
 				Usage: "list events, newest first",
-				Flags: append([]cli.Flag{
-					&cli.StringFlag{Name: "type", Aliases: []string{"event-type"}, Usage: "only this event `TYPE`"},
-					&cli.StringFlag{Name: "status", Usage: "only pending, succeeded, ignored or dead"},
-					&cli.StringFlag{Name: "object", Usage: "only events about this object `ID`"},
-				}, append(listFlags(), serviceFlags()...)...),
+				Flags:  append(eventFilters(), append(listFlags(), serviceFlags()...)...),
 				Action: p.eventsList,
 			},
 			{
@@ -62,10 +58,30 @@ func (p *program) eventsCommand() *cli.Command {
 				Flags:     append(append(actionFlags("replayed from the command line"), currentFlag()), serviceFlags()...),
 				Action:    p.eventsReplay,
 			},
-			p.tailCommand(),
+			{
+				Name:  "tail",
+				Usage: "print events as they come, until Ctrl-C",
+				Description: "An event is printed once, with the state in which it was first seen. " +
+					"With --json each is a line of its own.",
+				Flags: append(eventFilters(),
+					append([]cli.Flag{&cli.IntFlag{Name: "limit", Value: 10, Usage: "begin with the last `N`, 0 to 200"}}, serviceFlags()...)...),
+				Action: p.eventsTail,
+			},
 		},
 	}
 }
+
+// eventFilters are the flags that choose events, and eventParameters what the API calls
+// them.
+func eventFilters() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "type", Aliases: []string{"event-type"}, Usage: "only this event `TYPE`"},
+		&cli.StringFlag{Name: "status", Usage: "only pending, succeeded, ignored or dead"},
+		&cli.StringFlag{Name: "object", Usage: "only events about this object `ID`"},
+	}
+}
+
+var eventParameters = map[string]string{"type": "event_type", "status": "status", "object": "object_id"}
 
 // newerEvent is a succeeded event of the same object that happened later.
 type newerEvent struct {
@@ -113,7 +129,7 @@ func (p *program) eventsList(ctx context.Context, c *cli.Command) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	q, err := listQuery(c, map[string]string{"type": "event_type", "status": "status", "object": "object_id"})
+	q, err := listQuery(c, eventParameters)
 	if err != nil {
 		return err
 	}

@@ -24,22 +24,6 @@ const (
 	tailPage, tailPages = 200, 50
 )
 
-func (p *program) tailCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "tail",
-		Usage: "print events as they come, until Ctrl-C",
-		Description: "An event is printed once, with the state in which it was first seen. " +
-			"With --json each is a line of its own.",
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "type", Aliases: []string{"event-type"}, Usage: "only this event `TYPE`"},
-			&cli.StringFlag{Name: "status", Usage: "only pending, succeeded, ignored or dead"},
-			&cli.StringFlag{Name: "object", Usage: "only events about this object `ID`"},
-			&cli.IntFlag{Name: "limit", Value: 10, Usage: "begin with the last `N`, 0 to 200"},
-		}, serviceFlags()...),
-		Action: p.eventsTail,
-	}
-}
-
 func (p *program) eventsTail(ctx context.Context, c *cli.Command) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -49,7 +33,7 @@ func (p *program) eventsTail(ctx context.Context, c *cli.Command) error {
 		return usagef("", "--limit is %d, not between 0 and %d", first, tailPage)
 	}
 	q := url.Values{}
-	for flag, parameter := range map[string]string{"type": "event_type", "status": "status", "object": "object_id"} {
+	for flag, parameter := range eventParameters {
 		if v := c.String(flag); v != "" {
 			q.Set(parameter, v)
 		}
