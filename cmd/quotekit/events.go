@@ -39,8 +39,8 @@ func (p *program) eventsCommand() *cli.Command {
 		Usage: "look at the events that were received, and replay them",
 		Commands: []*cli.Command{
 			{
-				Name:  "list",
-				Usage: "list events, newest first",
+				Name:   "list",
+				Usage:  "list events, newest first",
 				Flags:  append(eventFilters(), append(listFlags(), serviceFlags()...)...),
 				Action: p.eventsList,
 			},
