@@ -30,7 +30,7 @@ var readmeStandIns = map[string]struct{ run, why string }{
 	"export STRIPE_WEBHOOK_SECRET=$(stripe listen --print-secret)": {
 		"export STRIPE_WEBHOOK_SECRET=whsec_of_the_stripe_cli", "the Stripe CLI wants an account",
 	},
-	"stripe listen --forward-to 127.0.0.1:8787/webhooks/stripe": {"true", "quotekit trigger posts by itself"},
+	"stripe listen --forward-to 127.0.0.1:8787/webhooks/stripe": {"true", "quotekit trigger posts in its place"},
 	"stripe trigger customer.created":                           {"quotekit trigger customer.created", "the Stripe CLI wants an account"},
 	"export DATABASE_URL='postgres://user:password@host:5432/database'": {
 		`export DATABASE_URL="$POSTGRES_OF_THE_TEST"`, "there is no such server",
@@ -235,6 +235,7 @@ func (s *shell) follow(line string) {
 	typed := line
 	if instead, ok := readmeStandIns[line]; ok {
 		typed = instead.run
+		s.t.Logf("%s: typed %s, since %s", line, typed, instead.why)
 	}
 	if typed == "quotekit dev" || typed == "quotekit serve" {
 		s.start(typed)
