@@ -35,7 +35,7 @@ var readmeStandIns = map[string]struct{ run, why string }{
 	"export DATABASE_URL='postgres://user:password@host:5432/database'": {
 		`export DATABASE_URL="$POSTGRES_OF_THE_TEST"`, "there is no such server",
 	},
-	"quotekit bench --only webhook": {"quotekit bench --only webhook-16 --duration 200ms", "it takes minutes"},
+	"quotekit bench --only webhook": {"quotekit bench --only webhook-16 --duration 200ms", "a test has less time"},
 }
 
 // readmePromises is what README.md says of its lines, or a pattern of what they are there
@@ -287,7 +287,7 @@ func (s *shell) run(line string) (code int, output string) {
 	}
 	answer, err := s.codes.ReadString('\n')
 	if err != nil {
-		s.t.Fatalf("bash has ended at %s: %v\n%s", line, err, s.read())
+		s.t.Fatalf("bash has ended at %s: %v", line, err)
 	}
 	if code, err = strconv.Atoi(strings.TrimSpace(answer)); err != nil {
 		s.t.Fatalf("exit code of %s: %v", line, err)
