@@ -45,6 +45,22 @@ func TestREADME_CommandsAreThoseOfTheCode(t *testing.T) {
 	compareLists(t, "commands of README.md", got, append(commands(t), "quotekit completion"))
 }
 
+func TestScripts_ShowEveryCommand(t *testing.T) {
+	files, err := filepath.Glob("cmd/quotekit/testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scripts strings.Builder
+	for _, file := range files {
+		scripts.WriteString(mustReadPage(t, file) + "\n")
+	}
+	for _, command := range append(commands(t), "quotekit completion") {
+		if !regexp.MustCompile(`(?m)^(exec|exits 0) (sh -c '.*)?` + command + `( |$)`).MatchString(scripts.String()) {
+			t.Errorf("no script of cmd/quotekit/testdata has a %s that succeeds", command)
+		}
+	}
+}
+
 func TestConfigurationPage_HasEveryVariable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "empty.env")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -159,16 +159,18 @@ func answers(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: answers HOST:PORT")
 	}
-	ready := func() bool {
-		resp, err := http.Get("http://" + args[0] + "/readyz")
-		if err != nil {
-			return false
-		}
-		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
-	}
-	if !until(ready) {
+	if !until(func() bool { return isReady(args[0]) }) {
 		ts.Fatalf("nobody answers at %s", args[0])
 	}
+}
+
+// isReady reports whether a service is ready at an address.
+func isReady(addr string) bool {
+	resp, err := http.Get("http://" + addr + "/readyz")
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
 }
 
 // until waits for a condition and reports whether it came true.
@@ -201,10 +203,18 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport NAME")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := findAddr()
 	ts.Check(err)
-	ts.Setenv(args[0], l.Addr().String())
-	ts.Check(l.Close())
+	ts.Setenv(args[0], addr)
+}
+
+// findAddr finds a host:port where nobody listens.
+func findAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // fakeStripe is where a script has its fake of Stripe.
