@@ -18,12 +18,12 @@ dev: ## run everything on a throwaway database, with simulated Stripe traffic
 .PHONY: test
 test: ## run all tests on both databases, after 5 s of each fuzz test; starts its own Postgres, and Chromium; needs Node.js
 	GO='$(GO)' scripts/fuzz 5s
-	scripts/with-notes scripts/with-memory scripts/with-postgres scripts/with-chromium scripts/with-node $(GO) test $$(scripts/race) -timeout $(TIMEOUT) ./...
+	scripts/with-notes scripts/with-memory scripts/with-postgres scripts/with-chromium scripts/with-node scripts/with-promtool $(GO) test $$(scripts/race) -timeout $(TIMEOUT) ./...
 
 .PHONY: test-long
 test-long: ## the same with more cases of the random tests, and 2 min of each fuzz test
 	GO='$(GO)' scripts/fuzz 2m
-	QUOTEKIT_TEST_LONG=1 scripts/with-notes scripts/with-memory scripts/with-postgres scripts/with-chromium scripts/with-node $(GO) test $$(scripts/race) -timeout 2h ./...
+	QUOTEKIT_TEST_LONG=1 scripts/with-notes scripts/with-memory scripts/with-postgres scripts/with-chromium scripts/with-node scripts/with-promtool $(GO) test $$(scripts/race) -timeout 2h ./...
 
 .PHONY: screenshots
 screenshots: ## write pictures of every page to docs/screenshots
