@@ -119,3 +119,13 @@ func ForgetWrites(d Dialect, at time.Time) map[string]Recorded {
 	}
 	return writes
 }
+
+// MigrateTo applies the migrations up to a version.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	p, err := s.migrations(s.writer)
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
