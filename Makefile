@@ -64,3 +64,8 @@ generate-check: ## fail if go generate changes a file
 .PHONY: build
 build: ## build bin/quotekit, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/quotekit ./cmd/quotekit
+
+.PHONY: release
+release: ## build what is released into dist: archives for all platforms, licences, bills of materials, checksums
+	rm -rf dist
+	GO='$(GO)' scripts/release dist
