@@ -81,6 +81,22 @@ func TestUpgrade_AnOlderVersionFindsAllItUses(t *testing.T) {
 	})
 }
 
+// TestUpgrade_ARestoredDatabaseIsGuarded: a restore makes tables in the order of their
+// names, so that most of ours are older than the table of versions.
+func TestUpgrade_ARestoredDatabaseIsGuarded(t *testing.T) {
+	s := storetest.Open(t, storetest.PostgresURL(t, storetest.Version10Tables))
+	mustExec(t, s, `ALTER TABLE quotekit_schema_version RENAME TO before`)
+	mustExec(t, s, `CREATE TABLE quotekit_schema_version (LIKE before INCLUDING ALL)`)
+	mustExec(t, s, `INSERT INTO quotekit_schema_version (version_id, is_applied, tstamp) SELECT version_id, is_applied, tstamp FROM before ORDER BY id`)
+	mustExec(t, s, `DROP TABLE before CASCADE`)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := lines(t, s, `SELECT name FROM quotekit_application_tables`); len(got) != 0 {
+		t.Errorf("these tables of ours count as the application's: %q", got)
+	}
+}
+
 // tableOf is the first word of a line.
 func tableOf(line string) string {
 	name, _, _ := strings.Cut(line, " ")

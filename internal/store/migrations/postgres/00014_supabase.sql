@@ -2,7 +2,8 @@
 
 -- The tables that were in the schema before ours: nobody's rights to them are changed, even
 -- if we work on them (rights.sql). They are older than the table of versions, which is
--- older than all that migrations make.
+-- older than all that migrations make. Where a table that no application has is older, too,
+-- the database was restored, and ages say nothing: then all count as ours, and are guarded.
 CREATE TABLE IF NOT EXISTS quotekit_application_tables (
   name TEXT NOT NULL PRIMARY KEY
 );
@@ -12,6 +13,9 @@ FROM pg_class AS c
 JOIN pg_class AS v ON v.relnamespace = c.relnamespace AND v.relname = 'quotekit_schema_version'
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND c.oid < v.oid
+  AND NOT EXISTS (
+    SELECT 1 FROM pg_class AS s
+    WHERE s.relnamespace = c.relnamespace AND s.relname = 'dashboard_sessions' AND s.oid < v.oid)
 ON CONFLICT (name) DO NOTHING;
 
 -- The user on whose behalf PostgREST asks: the sub of the JWT. Null without one.
