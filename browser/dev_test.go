@@ -35,7 +35,11 @@ var command = sync.OnceValues(func() (string, error) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "-race" && s.Value == "true" {
-				arguments = append(arguments, "-race")
+				flags, err := exec.Command("../scripts/race").Output()
+				if err != nil {
+					return "", fmt.Errorf("scripts/race: %w", err)
+				}
+				arguments = append(arguments, strings.Fields(string(flags))...) // those of make test: all is compiled already
 			}
 		}
 	}

@@ -39,11 +39,12 @@ const (
 	dead   = "dead"   // ends at once
 )
 
-// command builds the command, without the race detector, which its own tests have. The
-// file stays until the tests end.
+// command builds the command as it is released, without the race detector, which its own
+// tests have. The file stays until the tests end.
 var command = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(folder, "quotekit")
-	build := exec.Command("go", "build", "-o", path, "../../cmd/quotekit")
+	build := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/quotekit")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", build, err, out)
 	}

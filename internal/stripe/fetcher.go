@@ -62,6 +62,10 @@ func (f *Fetcher) Current(ctx context.Context, ref Reference, notBefore time.Tim
 		}
 		// The request goes on when the one who began it goes away.
 		began := f.flight.DoChan(fmt.Sprintf("%s\x00%t\x00%s\x00%s", ref.Account, ref.Livemode, ref.Type, ref.ID), func() (any, error) {
+			// Another request may have ended since the look above.
+			if a, ok := f.recall(ref); ok && !a.begun.Before(notBefore) {
+				return a, nil
+			}
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 			defer cancel()
 			return f.fetch(ctx, ref, found)
