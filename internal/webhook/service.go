@@ -34,7 +34,7 @@ type Config struct {
 	// with a 503; zero means 10,000.
 	QueueLimit int
 	// KeepAfter is how long a delivery may wait until those that are not urgent are
-	// kept for their lane; zero means 100 ms.
+	// kept for their lane; zero means 1.5 s.
 	KeepAfter time.Duration
 	// Committers is how many groups are settled side by side; zero means one on
 	// SQLite, which has one writer, and three on Postgres, so that some work
