@@ -66,7 +66,13 @@ func statementSpan(ctx context.Context, sql string) context.Context {
 	}
 	verb, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
 	return startSpan(ctx, strings.ToUpper(verb),
-		system(Postgres), attribute.String("db.query.text", sql[:min(len(sql), maxTracedSQL)]))
+		system(Postgres), tracedText(sql))
+}
+
+// tracedText is the beginning of a statement. A name of an application's table may be cut
+// within a letter, and what is no UTF-8 cannot be sent.
+func tracedText(sql string) attribute.KeyValue {
+	return attribute.String("db.query.text", strings.ToValidUTF8(sql[:min(len(sql), maxTracedSQL)], ""))
 }
 
 // TraceQueryStart implements [pgx.QueryTracer].
@@ -86,8 +92,7 @@ func (statementTracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pg
 
 // TraceBatchQuery implements [pgx.BatchTracer].
 func (statementTracer) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	trace.SpanFromContext(ctx).AddEvent("statement", trace.WithAttributes(
-		attribute.String("db.query.text", data.SQL[:min(len(data.SQL), maxTracedSQL)])))
+	trace.SpanFromContext(ctx).AddEvent("statement", trace.WithAttributes(tracedText(data.SQL)))
 }
 
 // TraceBatchEnd implements [pgx.BatchTracer].
